@@ -1,0 +1,200 @@
+//! The stories in a real browser, run by Playwright from `end2end`.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::esp_image::EspImage;
+use crate::npm::npm;
+use crate::process;
+use crate::project;
+use crate::setup;
+use crate::step::step;
+use crate::summary::Count;
+use crate::test::{Findings, Suite};
+
+/// Runs the browser tests against the development build of portal, daemon and device.
+///
+/// # Errors
+/// When Playwright cannot be started or leaves no report behind.
+pub(crate) fn run() -> Result<Findings> {
+    let scratch = project::scratch_dir()?;
+    let report_file = scratch.join("playwright.json");
+    let image_file = scratch.join("demo-lamp-1.1.0.bin");
+    fs::write(&image_file, EspImage::demo("1.1.0").to_bytes())?;
+    remove_if_there(&report_file)?;
+
+    let mut playwright = npm("npx", "end2end");
+    playwright
+        .args(["--no-install", "playwright", "test", "--reporter=list,json"])
+        .env("PLAYWRIGHT_JSON_OUTPUT_NAME", &report_file)
+        .env("GATEHOUSE_BIN", project::binary("debug", "gatehouse"))
+        .env("ROUTERD_BIN", project::binary("debug", "gatehouse-routerd"))
+        .env("DEVICE_BIN", project::binary("debug", "gatehouse-device"))
+        .env("ESP_IMAGE", image_file);
+    if let Some(chromium) = setup::chromium() {
+        playwright.env("CHROMIUM", chromium);
+    }
+    step("browser tests", || {
+        let status = process::stream(playwright, |_line| ())?;
+        let text = fs::read(&report_file)
+            .with_context(|| format!("Playwright ended with {status} and left no report"))?;
+        Ok(read_report(
+            &serde_json::from_slice(&text)?,
+            status.success(),
+        ))
+    })
+}
+
+fn remove_if_there(file: &Path) -> Result<()> {
+    if file.exists() {
+        fs::remove_file(file)?;
+    }
+    Ok(())
+}
+
+/// One suite for each Playwright project (a browser setting), in the order they appear.
+fn read_report(report: &Value, success: bool) -> Findings {
+    let mut findings = Findings::default();
+    for suite in list(report, "suites") {
+        read_suite(suite, "", &mut findings);
+    }
+    let some_failed = findings.suites.iter().any(|suite| suite.count.failed > 0);
+    if !success && !some_failed {
+        add("Playwright", Count::ONE_FAILED, &mut findings);
+        findings.remarks.extend(
+            list(report, "errors")
+                .iter()
+                .map(|error| format!("Playwright: {}", text(error, "message"))),
+        );
+    }
+    findings
+}
+
+fn read_suite(suite: &Value, path: &str, findings: &mut Findings) {
+    let path = format!("{path}{} › ", text(suite, "title"));
+    for spec in list(suite, "specs") {
+        for test in list(spec, "tests") {
+            read_test(test, &format!("{path}{}", text(spec, "title")), findings);
+        }
+    }
+    for inner in list(suite, "suites") {
+        read_suite(inner, &path, findings);
+    }
+}
+
+fn read_test(test: &Value, title: &str, findings: &mut Findings) {
+    let project = text(test, "projectName");
+    let mut count = Count::default();
+    match text(test, "status") {
+        "expected" => count.passed = 1,
+        "flaky" => {
+            count.passed = 1;
+            findings
+                .remarks
+                .push(format!("flaky, passed at a later try: [{project}] {title}"));
+        }
+        "skipped" => {
+            count.skipped = 1;
+            findings.remarks.push(format!(
+                "skipped: [{project}] {title}: {}",
+                skip_reason(test)
+            ));
+        }
+        _ => count.failed = 1,
+    }
+    add(&format!("browser, {project}"), count, findings);
+}
+
+fn add(name: &str, count: Count, findings: &mut Findings) {
+    match findings.suites.iter_mut().find(|suite| suite.name == name) {
+        Some(suite) => suite.count = suite.count + count,
+        None => findings.suites.push(Suite {
+            name: name.to_owned(),
+            count,
+        }),
+    }
+}
+
+fn skip_reason(test: &Value) -> &str {
+    list(test, "annotations")
+        .iter()
+        .find(|annotation| matches!(text(annotation, "type"), "skip" | "fixme"))
+        .map(|annotation| text(annotation, "description"))
+        .filter(|reason| !reason.is_empty())
+        .unwrap_or("no reason given")
+}
+
+fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+    value[key].as_array().map_or(&[], Vec::as_slice)
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn report() -> Value {
+        let test = |project, status| json!({ "projectName": project, "status": status, "annotations": [{ "type": "skip", "description": "needs a phone" }] });
+        json!({ "suites": [{ "title": "owner.spec.ts", "specs": [
+            { "title": "signs in", "tests": [test("wide", "expected"), test("narrow", "skipped")] },
+        ], "suites": [{ "title": "services", "specs": [
+            { "title": "opens one", "tests": [test("wide", "unexpected"), test("narrow", "flaky")] },
+        ] }] }] })
+    }
+
+    #[test]
+    fn tests_are_counted_by_browser_setting_with_their_reasons() {
+        let findings = read_report(&report(), false);
+        let counts: Vec<_> = findings
+            .suites
+            .iter()
+            .map(|suite| (suite.name.as_str(), suite.count))
+            .collect();
+        assert_eq!(
+            counts,
+            [
+                (
+                    "browser, wide",
+                    Count {
+                        passed: 1,
+                        failed: 1,
+                        skipped: 0
+                    }
+                ),
+                (
+                    "browser, narrow",
+                    Count {
+                        passed: 1,
+                        failed: 0,
+                        skipped: 1
+                    }
+                ),
+            ]
+        );
+        assert_eq!(
+            findings.remarks,
+            [
+                "skipped: [narrow] owner.spec.ts › signs in: needs a phone",
+                "flaky, passed at a later try: [narrow] owner.spec.ts › services › opens one",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_run_that_fails_before_any_test_is_a_failure() {
+        let findings = read_report(
+            &json!({ "errors": [{ "message": "no tests found" }] }),
+            false,
+        );
+        assert_eq!(findings.suites[0].count, Count::ONE_FAILED);
+        assert_eq!(findings.remarks, ["Playwright: no tests found"]);
+    }
+}

@@ -1,0 +1,169 @@
+//! Installing what is missing, and nothing else: each thing is announced in one line with its reason.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::process::{self, find};
+use crate::step::{note, step};
+use crate::{npm, postgres, wasm};
+
+/// Debian packages that go together, and what they are for.
+struct Need {
+    packages: &'static [&'static str],
+    reason: &'static str,
+}
+
+const WASM_COMPILER: Need = Need {
+    packages: &wasm::DEBIAN_PACKAGES,
+    reason: "Debian's Rust compiler and linker, because rustup cannot bring the WebAssembly target here",
+};
+const CHROMIUM: Need = Need {
+    packages: &["chromium"],
+    reason: "the browser that the browser tests drive",
+};
+const NODE: Need = Need {
+    packages: &["nodejs", "npm"],
+    reason: "Playwright, which drives that browser, and wasm-opt run on Node.js",
+};
+const POSTGRES: Need = Need {
+    packages: &["postgresql"],
+    reason: "storage is tested on SQLite and on PostgreSQL; the tests start one of their own in a temporary folder",
+};
+
+/// Installs what building needs: a compiler for WebAssembly, and wasm-opt where npm is there.
+///
+/// # Errors
+/// When something is missing and cannot be installed; the message says what to do by hand.
+pub(crate) fn for_building() -> Result<()> {
+    install(&missing_for_building()?)?;
+    install_wasm_opt()
+}
+
+/// Installs what building and every test need.
+///
+/// # Errors
+/// As [`for_building`].
+pub(crate) fn for_testing() -> Result<()> {
+    let mut needs = missing_for_building()?;
+    if chromium().is_none() && find("apt-get").is_some() {
+        needs.push(CHROMIUM);
+    }
+    if find("npm").is_none() {
+        needs.push(NODE);
+    }
+    if postgres::is_needed_and_missing() {
+        needs.push(POSTGRES);
+    }
+    install(&needs)?;
+    install_wasm_opt()?;
+    npm::install("end2end", "Playwright and axe for the browser tests")?;
+    if chromium().is_none() {
+        npm::install_playwright_browser()?;
+    }
+    Ok(())
+}
+
+/// Installs Debian packages for a command that `program` provides, when it is missing.
+///
+/// # Errors
+/// When they cannot be installed.
+pub(crate) fn tool(
+    program: &str,
+    packages: &'static [&'static str],
+    reason: &'static str,
+) -> Result<()> {
+    if find(program).is_some() || Path::new("/usr/sbin").join(program).exists() {
+        return Ok(());
+    }
+    install(&[Need { packages, reason }])
+}
+
+/// Debian's Chromium, which Playwright is pointed to.
+pub(crate) fn chromium() -> Option<std::path::PathBuf> {
+    find("chromium")
+}
+
+fn missing_for_building() -> Result<Vec<Need>> {
+    if wasm::installed()?.is_some() {
+        return Ok(Vec::new());
+    }
+    if wasm::add_rustup_target() {
+        return Ok(Vec::new());
+    }
+    Ok(vec![WASM_COMPILER])
+}
+
+/// wasm-opt only makes the download smaller, so a machine without npm does without.
+fn install_wasm_opt() -> Result<()> {
+    if find("npm").is_none() {
+        note(
+            "wasm-opt is left out because npm is not installed: pages load about a tenth more WebAssembly",
+        );
+        return Ok(());
+    }
+    npm::install(
+        "frontend",
+        "wasm-opt, which makes the browser's download smaller",
+    )
+}
+
+fn install(needs: &[Need]) -> Result<()> {
+    if needs.is_empty() {
+        return Ok(());
+    }
+    let packages: Vec<&str> = needs
+        .iter()
+        .flat_map(|need| need.packages)
+        .copied()
+        .collect();
+    let advice = format!(
+        "please install these packages (their Debian names) and run this again: {}",
+        packages.join(" ")
+    );
+    let name = format!("installing with apt-get: {}", packages.join(" "));
+    step(&name, || {
+        for need in needs {
+            note(&format!("{}: {}", need.packages.join(", "), need.reason));
+        }
+        process::run(apt(&advice)?.arg("update"))
+            .and_then(|()| {
+                process::run(
+                    apt(&advice)?
+                        .args(["install", "--yes", "--no-install-recommends"])
+                        .args(&packages),
+                )
+            })
+            .with_context(|| advice.clone())
+    })
+}
+
+/// `apt-get` with the rights it needs, asking nothing.
+fn apt(advice: &str) -> Result<Command> {
+    if find("apt-get").is_none() {
+        bail!("this is not a Debian machine; {advice}");
+    }
+    let mut command = if rustix::process::geteuid().is_root() {
+        process::command("env")
+    } else if find("sudo").is_some() {
+        let mut sudo = process::command("sudo");
+        if !std::io::stdin().is_terminal() {
+            sudo.arg("--non-interactive");
+        }
+        sudo.arg("env");
+        sudo
+    } else {
+        bail!("neither root nor sudo; {advice}");
+    };
+    // Another apt may be at work right after a machine's first boot: wait for it.
+    command.args([
+        "DEBIAN_FRONTEND=noninteractive",
+        "apt-get",
+        "-q",
+        "-o",
+        "DPkg::Lock::Timeout=300",
+    ]);
+    Ok(command)
+}
