@@ -1,0 +1,235 @@
+use gatehouse_types::{
+    Timestamp,
+    access::{EndReason, NewRouter, Router, RouterChange, RouterTest},
+    codes, limits,
+};
+use uuid::Uuid;
+
+use super::{Access, bound_to, checks, no_such_router};
+use crate::{
+    Actor, Error, Result,
+    audit::Note,
+    ports::{
+        StoreError,
+        access::{RouterRecord, SessionFilter},
+        router_link::{RouterCommand, RouterFailure},
+    },
+};
+
+impl Access {
+    /// Adds a router.
+    ///
+    /// # Errors
+    /// When the actor is no admin, the name is taken, or a field cannot be taken.
+    pub async fn create_router(&self, actor: &Actor, new: &NewRouter) -> Result<Router> {
+        actor.require_admin()?;
+        let mut record = RouterRecord {
+            id: self.ports.new_id(),
+            name: new.name.trim().to_owned(),
+            address: new.address.trim().to_owned(),
+            api_key_sealed: Vec::new(),
+            aes_key_sealed: Vec::new(),
+            cert_sha256: checks::cert_sha256(&new.cert_sha256)?,
+            protocol: new.protocol,
+            created_at_ms: self.ports.now_ms(),
+        };
+        check(&record)?;
+        self.seal_keys(&mut record, Some(&new.api_key), Some(&new.aes_key))?;
+        self.ports
+            .store
+            .insert_router(&record)
+            .await
+            .map_err(name_taken)?;
+        self.audit
+            .note(
+                actor,
+                Note::ok("router.create", "router", record.id).detail(&record.address),
+            )
+            .await?;
+        Ok(to_router(record))
+    }
+
+    /// Lists routers by name.
+    ///
+    /// # Errors
+    /// When the actor is no admin.
+    pub async fn list_routers(&self, actor: &Actor) -> Result<Vec<Router>> {
+        actor.require_admin()?;
+        let rows = self.ports.store.list_routers().await?;
+        Ok(rows.into_iter().map(to_router).collect())
+    }
+
+    /// Shows a router; its keys never come back.
+    ///
+    /// # Errors
+    /// When the actor is no admin or there is no such router.
+    pub async fn router(&self, actor: &Actor, id: Uuid) -> Result<Router> {
+        actor.require_admin()?;
+        Ok(to_router(self.find_router(id).await?))
+    }
+
+    /// Changes a router.
+    ///
+    /// # Errors
+    /// When the actor is no admin, there is no such router, the name is taken, or a field cannot be taken.
+    pub async fn change_router(
+        &self,
+        actor: &Actor,
+        id: Uuid,
+        change: &RouterChange,
+    ) -> Result<Router> {
+        actor.require_admin()?;
+        let mut record = self.find_router(id).await?;
+        if let Some(name) = &change.name {
+            record.name = name.trim().to_owned();
+        }
+        if let Some(address) = &change.address {
+            record.address = address.trim().to_owned();
+        }
+        if let Some(pin) = &change.cert_sha256 {
+            record.cert_sha256 = checks::cert_sha256(pin)?;
+        }
+        record.protocol = change.protocol.unwrap_or(record.protocol);
+        check(&record)?;
+        self.seal_keys(
+            &mut record,
+            change.api_key.as_deref(),
+            change.aes_key.as_deref(),
+        )?;
+        if !self
+            .ports
+            .store
+            .update_router(&record)
+            .await
+            .map_err(name_taken)?
+        {
+            return Err(no_such_router());
+        }
+        self.audit
+            .note(actor, Note::ok("router.change", "router", id))
+            .await?;
+        Ok(to_router(record))
+    }
+
+    /// Removes a router and its services and closes what is open on it.
+    ///
+    /// # Errors
+    /// When the actor is no admin or there is no such router.
+    pub async fn remove_router(&self, actor: &Actor, id: Uuid) -> Result<()> {
+        actor.require_admin()?;
+        if !self
+            .ports
+            .store
+            .remove_router(id, self.ports.now_ms())
+            .await?
+        {
+            return Err(no_such_router());
+        }
+        self.audit
+            .note(actor, Note::ok("router.remove", "router", id))
+            .await?;
+        let on_it = SessionFilter {
+            router_id: Some(id),
+            ..SessionFilter::default()
+        };
+        self.end_sessions(actor, on_it, EndReason::ServiceRemoved)
+            .await
+    }
+
+    /// Asks a daemon how it is.
+    ///
+    /// # Errors
+    /// When the actor is no admin or there is no such router; a daemon that does not answer is no error.
+    pub async fn test_router(&self, actor: &Actor, id: Uuid) -> Result<RouterTest> {
+        actor.require_admin()?;
+        let record = self.find_router(id).await?;
+        let target = self.target(&record)?;
+        let found = match self
+            .ports
+            .router_link
+            .send(&target, RouterCommand::Ping)
+            .await
+        {
+            Ok(reply) => RouterTest {
+                reachable: true,
+                detail: "The daemon answered, with the pinned certificate and the right keys."
+                    .into(),
+                latency_ms: Some(reply.latency_ms),
+                clock_difference_ms: reply.clock_difference_ms,
+                sessions: reply.sessions,
+            },
+            Err(RouterFailure::Unreachable(detail) | RouterFailure::Refused(detail)) => {
+                RouterTest {
+                    reachable: false,
+                    detail,
+                    latency_ms: None,
+                    clock_difference_ms: None,
+                    sessions: None,
+                }
+            }
+        };
+        let result = if found.reachable { "ok" } else { "failed" };
+        self.audit
+            .note(
+                actor,
+                Note::ok("router.test", "router", id)
+                    .result(result)
+                    .detail(&found.detail),
+            )
+            .await?;
+        Ok(found)
+    }
+
+    pub(super) async fn find_router(&self, id: Uuid) -> Result<RouterRecord> {
+        // The port also knows removed routers, for closing; the list is of those in service.
+        let in_service = self.ports.store.list_routers().await?;
+        in_service
+            .into_iter()
+            .find(|router| router.id == id)
+            .ok_or_else(no_such_router)
+    }
+
+    fn seal_keys(
+        &self,
+        record: &mut RouterRecord,
+        api_key: Option<&str>,
+        aes_key: Option<&str>,
+    ) -> Result<()> {
+        let rng = self.ports.rng.as_ref();
+        if let Some(key) = api_key {
+            checks::shared_key("api_key", key)?;
+            record.api_key_sealed = self.sealer.seal(rng, &bound_to(record, "api_key"), key)?;
+        }
+        if let Some(key) = aes_key {
+            checks::shared_key("aes_key", key)?;
+            record.aes_key_sealed = self.sealer.seal(rng, &bound_to(record, "aes_key"), key)?;
+        }
+        Ok(())
+    }
+}
+
+fn check(record: &RouterRecord) -> Result<()> {
+    limits::name("name", &record.name)?;
+    checks::router_address(&record.address)?;
+    checks::protocol(record.protocol)
+}
+
+fn name_taken(error: StoreError) -> Error {
+    match error {
+        StoreError::Taken => {
+            Error::conflict(codes::TAKEN, "There is a router with that name already.")
+        }
+        other => other.into(),
+    }
+}
+
+fn to_router(record: RouterRecord) -> Router {
+    Router {
+        id: record.id,
+        name: record.name,
+        address: record.address,
+        cert_sha256: hex::encode(record.cert_sha256),
+        protocol: record.protocol,
+        created_at: Timestamp(record.created_at_ms),
+    }
+}

@@ -1,0 +1,211 @@
+use gatehouse_types::{
+    Page, PageQuery, Timestamp, codes,
+    firmware::{Release, ReleaseChange, ReleaseState},
+    limits,
+};
+
+use super::{CatalogRelease, Firmware};
+use crate::{Actor, Error, Result, audit::Note, ports::firmware::ReleaseRecord};
+
+impl Firmware {
+    /// Lists a project's releases, newest version first.
+    ///
+    /// # Errors
+    /// When the actor is no admin, there is no such project, or the page cannot be read.
+    pub fn list_releases(
+        &self,
+        actor: &Actor,
+        project: &str,
+        query: &PageQuery,
+    ) -> Result<Page<Release>> {
+        actor.require_admin()?;
+        let limit = query.limit()?;
+        let catalog = self.catalog();
+        let project = catalog.project(project)?;
+        let after = query
+            .after
+            .as_deref()
+            .map(|version| project.release(version))
+            .transpose()?;
+        let older = |release: &&std::sync::Arc<CatalogRelease>| {
+            after.is_none_or(|after| release.version < after.version)
+        };
+        let rows = project
+            .releases
+            .iter()
+            .rev()
+            .filter(older)
+            .take(usize::try_from(limit).unwrap_or(0) + 1);
+        let rows = rows
+            .map(|release| to_release(&project.record.name, &release.record))
+            .collect();
+        Ok(Page::cut(rows, limit, |row: &Release| row.version.clone()))
+    }
+
+    /// Shows a release.
+    ///
+    /// # Errors
+    /// When the actor is no admin or there is no such release.
+    pub fn release(&self, actor: &Actor, project: &str, version: &str) -> Result<Release> {
+        actor.require_admin()?;
+        Ok(to_release(project, &self.find_release(project, version)?))
+    }
+
+    /// Changes a release's notes.
+    ///
+    /// # Errors
+    /// When the actor is no admin, there is no such release, or the notes cannot be taken.
+    pub async fn change_release(
+        &self,
+        actor: &Actor,
+        project: &str,
+        version: &str,
+        change: &ReleaseChange,
+    ) -> Result<Release> {
+        actor.require_admin()?;
+        let mut record = self.find_release(project, version)?;
+        if let Some(notes) = &change.notes {
+            limits::text("notes", notes)?;
+            notes.trim().clone_into(&mut record.notes);
+        }
+        let from = record.state;
+        self.save_release(actor, project, record, from, "release.change")
+            .await
+    }
+
+    /// Offers a release to devices.
+    ///
+    /// # Errors
+    /// When the actor is no admin or there is no such release.
+    pub async fn publish(&self, actor: &Actor, project: &str, version: &str) -> Result<Release> {
+        actor.require_admin()?;
+        let mut record = self.find_release(project, version)?;
+        if record.state == ReleaseState::Published {
+            return Ok(to_release(project, &record));
+        }
+        let from = record.state;
+        record.state = ReleaseState::Published;
+        record.published_at_ms = Some(self.ports.now_ms());
+        record.withdrawn_at_ms = None;
+        self.save_release(actor, project, record, from, "release.publish")
+            .await
+    }
+
+    /// Stops offering a release; devices that have it keep it.
+    ///
+    /// # Errors
+    /// When the actor is no admin, there is no such release, or it is a draft.
+    pub async fn withdraw(&self, actor: &Actor, project: &str, version: &str) -> Result<Release> {
+        actor.require_admin()?;
+        let mut record = self.find_release(project, version)?;
+        match record.state {
+            ReleaseState::Withdrawn => return Ok(to_release(project, &record)),
+            ReleaseState::Draft => {
+                return Err(Error::conflict(
+                    codes::CONFLICT,
+                    "A draft was never offered. Delete it if nobody needs it.",
+                ));
+            }
+            ReleaseState::Published => {}
+        }
+        record.state = ReleaseState::Withdrawn;
+        record.withdrawn_at_ms = Some(self.ports.now_ms());
+        self.save_release(
+            actor,
+            project,
+            record,
+            ReleaseState::Published,
+            "release.withdraw",
+        )
+        .await
+    }
+
+    /// Deletes a draft.
+    ///
+    /// # Errors
+    /// When the actor is no admin, there is no such release, or it was published once.
+    pub async fn delete_release(&self, actor: &Actor, project: &str, version: &str) -> Result<()> {
+        actor.require_admin()?;
+        let record = self.find_release(project, version)?;
+        if !self.ports.store.delete_draft(record.id).await? {
+            return Err(Error::conflict(
+                codes::CONFLICT,
+                "A release that was published stays on record. Withdraw it instead.",
+            ));
+        }
+        self.audit
+            .note(
+                actor,
+                Note::ok(
+                    "release.delete",
+                    "release",
+                    format!("{project}/{}", record.version),
+                ),
+            )
+            .await?;
+        self.reload_catalog().await
+    }
+
+    /// Removes unfinished uploads and images that no release names; answers how many.
+    ///
+    /// Only for a portal that is alone with its blob store, before it listens.
+    ///
+    /// # Errors
+    /// When database or blob store do not answer.
+    pub async fn sweep_blobs(&self) -> Result<u64> {
+        let keep = self.ports.store.artifact_addresses().await?;
+        Ok(self.ports.blobs.sweep(&keep).await?)
+    }
+
+    fn find_release(&self, project: &str, version: &str) -> Result<ReleaseRecord> {
+        Ok(self
+            .catalog()
+            .project(project)?
+            .release(version)?
+            .record
+            .clone())
+    }
+
+    async fn save_release(
+        &self,
+        actor: &Actor,
+        project: &str,
+        record: ReleaseRecord,
+        from: ReleaseState,
+        action: &'static str,
+    ) -> Result<Release> {
+        if !self.ports.store.update_release(&record, from).await? {
+            self.reload_catalog().await?;
+            return Err(Error::conflict(
+                codes::CONFLICT,
+                "Somebody else changed this release meanwhile. Look at it again.",
+            ));
+        }
+        self.audit
+            .note(
+                actor,
+                Note::ok(action, "release", format!("{project}/{}", record.version)),
+            )
+            .await?;
+        self.reload_catalog().await?;
+        Ok(to_release(project, &record))
+    }
+}
+
+pub(super) fn to_release(project: &str, record: &ReleaseRecord) -> Release {
+    Release {
+        project: project.to_owned(),
+        version: record.version.clone(),
+        file_name: record.file_name.clone(),
+        size_bytes: record.artifact.size_bytes,
+        sha256: record.artifact.sha256.clone(),
+        sha1: record.artifact.sha1.clone(),
+        md5: record.artifact.md5.clone(),
+        state: record.state,
+        notes: record.notes.clone(),
+        image: None,
+        created_at: Timestamp(record.created_at_ms),
+        published_at: record.published_at_ms.map(Timestamp),
+        withdrawn_at: record.withdrawn_at_ms.map(Timestamp),
+    }
+}

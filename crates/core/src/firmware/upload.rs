@@ -1,0 +1,250 @@
+//! An image on its way in: nothing is visible before all of it is on the disk.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use gatehouse_types::{
+    Version, codes,
+    firmware::{Release, ReleaseState},
+    limits,
+};
+use uuid::Uuid;
+
+use super::{Firmware, releases::to_release};
+use crate::{
+    Actor, Error, Result,
+    audit::Note,
+    ports::{
+        StoreError,
+        blobs::BlobUpload,
+        firmware::{Artifact, ReleaseRecord},
+    },
+};
+
+/// Where an upload shall go.
+#[derive(Debug, Clone, Copy)]
+pub struct UploadTarget<'a> {
+    /// The project's name.
+    pub project: &'a str,
+    /// The version, in any spelling.
+    pub version: &'a str,
+    /// The file's name; `<project>-<version>.bin` when missing.
+    pub file_name: Option<&'a str>,
+    /// What the client says the length is.
+    pub content_length: Option<u64>,
+}
+
+/// An upload under way; dropping it leaves nothing behind.
+pub struct Upload<'a> {
+    firmware: &'a Firmware,
+    actor: &'a Actor,
+    project: String,
+    project_id: Uuid,
+    version: Version,
+    spelled: String,
+    file_name: String,
+    written_bytes: u64,
+    blob: Box<dyn BlobUpload>,
+}
+
+impl Firmware {
+    /// Begins an upload after everything that can be checked beforehand.
+    ///
+    /// # Errors
+    /// When the actor is no admin, there is no such project, or version, file name or length cannot be taken.
+    pub async fn begin_upload<'a>(
+        &'a self,
+        actor: &'a Actor,
+        target: UploadTarget<'_>,
+    ) -> Result<Upload<'a>> {
+        actor.require_admin()?;
+        let catalog = self.catalog();
+        let project = catalog.project(target.project)?;
+        let version: Version = target.version.parse()?;
+        let own_name = format!(
+            "{}-{}.bin",
+            target.project,
+            target.version.replace('+', "_")
+        );
+        let file_name = target.file_name.unwrap_or(&own_name);
+        limits::file_name(file_name)?;
+        if target
+            .content_length
+            .is_some_and(|length| length > self.settings.max_upload_bytes)
+        {
+            return Err(self.too_large());
+        }
+        Ok(Upload {
+            firmware: self,
+            actor,
+            project: target.project.to_owned(),
+            project_id: project.record.id,
+            version,
+            spelled: target.version.to_owned(),
+            file_name: file_name.to_owned(),
+            written_bytes: 0,
+            blob: self.ports.blobs.start().await?,
+        })
+    }
+
+    const fn too_large(&self) -> Error {
+        Error::TooLarge {
+            limit_bytes: self.settings.max_upload_bytes,
+        }
+    }
+}
+
+impl Upload<'_> {
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    /// When the limit is passed or the disk is full.
+    pub async fn write(&mut self, chunk: Bytes) -> Result<()> {
+        self.written_bytes += chunk.len() as u64;
+        if self.written_bytes > self.firmware.settings.max_upload_bytes {
+            return Err(self.firmware.too_large());
+        }
+        Ok(self.blob.write(chunk).await?)
+    }
+
+    /// Makes the image a draft; the flag says whether it is new.
+    ///
+    /// The same bytes under the same version answer the release that is there.
+    ///
+    /// # Errors
+    /// When it is empty, its digest is not the promised one, or version or file name are
+    /// taken by other bytes.
+    pub async fn finish(self, promised_sha256: Option<[u8; 32]>) -> Result<(Release, bool)> {
+        let artifact = self.blob.artifact();
+        if artifact.size_bytes == 0 {
+            return Err(Error::invalid("body", "The image is empty."));
+        }
+        if promised_sha256.is_some_and(|promised| hex::encode(promised) != artifact.sha256) {
+            return Err(Error::invalid(
+                "Content-Digest",
+                format!(
+                    "The bytes that arrived have the SHA-256 {}. Upload again.",
+                    artifact.sha256
+                ),
+            ));
+        }
+        if let Some(same) = self.same_release(&artifact)? {
+            return Ok((same, false));
+        }
+        self.blob.finish().await?;
+        let record = ReleaseRecord {
+            id: self.firmware.ports.new_id(),
+            project_id: self.project_id,
+            version: self.spelled,
+            version_key: self.version.key(),
+            file_name: self.file_name,
+            artifact,
+            state: ReleaseState::Draft,
+            notes: String::new(),
+            created_at_ms: self.firmware.ports.now_ms(),
+            published_at_ms: None,
+            withdrawn_at_ms: None,
+        };
+        self.firmware
+            .keep_draft(self.actor, &self.project, record)
+            .await
+    }
+
+    fn same_release(&self, artifact: &Artifact) -> Result<Option<Release>> {
+        let catalog = self.firmware.catalog();
+        compare(
+            &self.project,
+            catalog.project(&self.project)?,
+            &self.version,
+            &self.file_name,
+            artifact,
+        )
+    }
+}
+
+impl Firmware {
+    async fn keep_draft(
+        &self,
+        actor: &Actor,
+        project: &str,
+        record: ReleaseRecord,
+    ) -> Result<(Release, bool)> {
+        match self.ports.store.insert_release(&record).await {
+            Ok(()) => {
+                self.audit
+                    .note(
+                        actor,
+                        Note::ok(
+                            "release.upload",
+                            "release",
+                            format!("{project}/{}", record.version),
+                        )
+                        .detail(&record.artifact.sha256),
+                    )
+                    .await?;
+                self.reload_catalog().await?;
+                Ok((to_release(project, &record), true))
+            }
+            // Another upload of this version was quicker: what it brought decides.
+            Err(StoreError::Taken) => {
+                self.reload_catalog().await?;
+                let version: Version = record.version_key.parse()?;
+                let catalog = self.catalog();
+                compare(
+                    project,
+                    catalog.project(project)?,
+                    &version,
+                    &record.file_name,
+                    &record.artifact,
+                )?
+                .map(|same| (same, false))
+                .ok_or_else(|| {
+                    Error::conflict(
+                        codes::TAKEN,
+                        "This version or file name is taken. Upload again under another one.",
+                    )
+                })
+            }
+            Err(other) => Err(other.into()),
+        }
+    }
+}
+
+/// The release with the same version and bytes; an error when something is taken by others.
+fn compare(
+    name: &str,
+    project: &Arc<super::CatalogProject>,
+    version: &Version,
+    file_name: &str,
+    artifact: &Artifact,
+) -> Result<Option<Release>> {
+    if let Some(release) = project
+        .releases
+        .iter()
+        .find(|release| release.version == *version)
+    {
+        if release.record.artifact.sha256 == artifact.sha256 {
+            return Ok(Some(to_release(name, &release.record)));
+        }
+        return Err(Error::conflict(
+            codes::TAKEN,
+            format!(
+                "Version {} is there already with other bytes. A version never changes: give the new image a new one.",
+                release.record.version
+            ),
+        ));
+    }
+    if project
+        .releases
+        .iter()
+        .any(|release| release.record.file_name == file_name)
+    {
+        return Err(Error::conflict(
+            codes::TAKEN,
+            format!(
+                "Another release has the file name {file_name} already. Choose another file name."
+            ),
+        ));
+    }
+    Ok(None)
+}
