@@ -1,0 +1,188 @@
+//! Images in a folder: `<root>/<first 2 hex digits>/<sha256>`, uploads in `<root>/tmp`.
+//!
+//! A file appears under its address in one step, after its bytes are on the disk. So whatever
+//! stands there is whole, also after a power cut, and two uploads of the same bytes may race.
+
+mod upload;
+
+use std::{
+    collections::HashSet,
+    fs::{DirBuilder, File},
+    io,
+    ops::Range,
+    os::unix::fs::{DirBuilderExt, FileExt},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use gatehouse_core::ports::{
+    StoreError, StoreResult,
+    blobs::{BlobUpload, Blobs, ByteStream},
+};
+use tokio::task::spawn_blocking;
+
+use upload::FileUpload;
+
+const READ_BYTES: u64 = 256 * 1024;
+const UPLOADS: &str = "tmp";
+
+/// A folder of images named by the SHA-256 of their bytes.
+#[derive(Debug, Clone)]
+pub struct FileBlobs {
+    root: Arc<Path>,
+}
+
+impl FileBlobs {
+    /// Opens the folder, which is made with mode 0700 when it is missing.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn open(root: impl Into<PathBuf>) -> StoreResult<Self> {
+        let root: PathBuf = root.into();
+        make_folder(&root.join(UPLOADS)).map_err(io_failure)?;
+        Ok(Self { root: root.into() })
+    }
+
+    /// Where a blob lies; `None` for what is no address, so that no name leads elsewhere.
+    fn path_of(&self, sha256: &str) -> Option<PathBuf> {
+        let is_hex_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        let is_address = sha256.len() == 64 && sha256.bytes().all(is_hex_digit);
+        is_address.then(|| self.root.join(&sha256[..2]).join(sha256))
+    }
+}
+
+#[async_trait]
+impl Blobs for FileBlobs {
+    async fn start(&self) -> StoreResult<Box<dyn BlobUpload>> {
+        let blobs = self.clone();
+        let upload = blocking(move || FileUpload::start(blobs)).await?;
+        Ok(Box::new(upload))
+    }
+
+    async fn size_bytes(&self, sha256: &str) -> StoreResult<Option<u64>> {
+        let Some(path) = self.path_of(sha256) else {
+            return Ok(None);
+        };
+        blocking(move || missing_is_none(path.metadata().map(|facts| facts.len()))).await
+    }
+
+    async fn read(&self, sha256: &str, range: Range<u64>) -> StoreResult<Option<ByteStream>> {
+        let Some(path) = self.path_of(sha256) else {
+            return Ok(None);
+        };
+        let file = blocking(move || missing_is_none(File::open(path))).await?;
+        Ok(file.map(|file| stream_of(Arc::new(file), range)))
+    }
+
+    async fn sweep(&self, keep: &[String]) -> StoreResult<u64> {
+        let root = Arc::clone(&self.root);
+        let keep: HashSet<String> = keep.iter().cloned().collect();
+        blocking(move || sweep(&root, &keep)).await
+    }
+}
+
+/// Yields exactly the bytes of `range`, or an error where the file ends too early: whoever
+/// sends them must cut the connection rather than call a short answer complete.
+fn stream_of(file: Arc<File>, range: Range<u64>) -> ByteStream {
+    stream::try_unfold(range, move |rest| {
+        let file = Arc::clone(&file);
+        async move {
+            if rest.is_empty() {
+                return Ok(None);
+            }
+            let end = rest.end.min(rest.start + READ_BYTES);
+            let chunk = read_chunk(file, rest.start..end).await?;
+            Ok(Some((chunk, end..rest.end)))
+        }
+    })
+    .boxed()
+}
+
+async fn read_chunk(file: Arc<File>, range: Range<u64>) -> io::Result<Bytes> {
+    let length = usize::try_from(range.end - range.start).map_err(io::Error::other)?;
+    spawn_blocking(move || {
+        let mut bytes = vec![0; length];
+        file.read_exact_at(&mut bytes, range.start)?;
+        Ok(bytes.into())
+    })
+    .await?
+}
+
+/// Removes uploads that nobody writes any more and blobs that nobody names.
+fn sweep(root: &Path, keep: &HashSet<String>) -> io::Result<u64> {
+    let mut removed = 0;
+    for folder in root.read_dir()? {
+        let folder = folder?;
+        if !folder.file_type()?.is_dir() {
+            continue;
+        }
+        let holds_uploads = folder.file_name() == UPLOADS;
+        for file in folder.path().read_dir()? {
+            let file = file?;
+            let wanted = if holds_uploads {
+                upload::is_under_way(&file.path())?
+            } else {
+                file.file_name()
+                    .to_str()
+                    .is_some_and(|name| keep.contains(name))
+            };
+            if !wanted {
+                std::fs::remove_file(file.path())?;
+                removed += 1;
+            }
+        }
+    }
+    Ok(removed)
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> StoreResult<T> {
+    spawn_blocking(work)
+        .await
+        .map_err(io::Error::from)
+        .flatten()
+        .map_err(io_failure)
+}
+
+fn missing_is_none<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+    match found {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        found => found.map(Some),
+    }
+}
+
+fn make_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+fn io_failure(error: io::Error) -> StoreError {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full(error.into()),
+        _ => StoreError::Broken(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_and_a_full_quota_are_told_from_other_faults() {
+        const ENOSPC: i32 = 28;
+        const EDQUOT: i32 = 122;
+        for full in [ENOSPC, EDQUOT] {
+            assert!(matches!(
+                io_failure(io::Error::from_raw_os_error(full)),
+                StoreError::Full(_)
+            ));
+        }
+        assert!(matches!(
+            io_failure(io::ErrorKind::PermissionDenied.into()),
+            StoreError::Broken(_)
+        ));
+    }
+}

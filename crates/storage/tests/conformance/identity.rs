@@ -1,0 +1,426 @@
+use std::sync::Arc;
+
+use gatehouse_core::ports::{
+    Store, StoreError,
+    identity::{SignInRecord, UserRecord},
+};
+use gatehouse_types::account::{LoginKind, Role};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use crate::{
+    databases::warm_up,
+    records::{MINUTE_MS, NOW_MS, id, sign_in, some_owner, user},
+};
+
+pub(crate) async fn an_account_comes_back_as_it_was_written(store: Arc<dyn Store>) {
+    let mut anna = user("anna@example.org", Role::Admin);
+    store.insert_user(&anna).await.unwrap();
+    assert_eq!(store.user(anna.id).await.unwrap(), Some(anna.clone()));
+    assert_eq!(
+        store.user_by_email_key("anna@example.org").await.unwrap(),
+        Some(anna.clone())
+    );
+    assert_eq!(
+        store.user_by_email_key("ANNA@EXAMPLE.ORG").await.unwrap(),
+        None
+    );
+    assert_eq!(store.user(id()).await.unwrap(), None);
+
+    anna.email = "Anna@example.com".into();
+    anna.email_key = "anna@example.com".into();
+    anna.password_hash = "another".into();
+    assert!(store.update_user(&anna).await.unwrap());
+    assert_eq!(store.user(anna.id).await.unwrap(), Some(anna));
+
+    assert!(
+        !store
+            .update_user(&user("ghost@example.org", Role::Admin))
+            .await
+            .unwrap()
+    );
+}
+
+pub(crate) async fn an_address_is_unique_until_its_account_is_removed(store: Arc<dyn Store>) {
+    let first = some_owner(&store, "ben@example.org").await;
+    let second = user("ben@example.org", Role::Owner);
+    assert!(matches!(
+        store.insert_user(&second).await,
+        Err(StoreError::Taken)
+    ));
+
+    assert!(store.remove_user(first, NOW_MS).await.unwrap());
+    assert!(
+        !store.remove_user(first, NOW_MS).await.unwrap(),
+        "it is gone already"
+    );
+    assert_eq!(store.user(first).await.unwrap(), None);
+    store.insert_user(&second).await.unwrap();
+    assert_eq!(
+        store.user_by_email_key("ben@example.org").await.unwrap(),
+        Some(second.clone())
+    );
+
+    let mut third = user("cleo@example.org", Role::Owner);
+    store.insert_user(&third).await.unwrap();
+    third.email_key = second.email_key;
+    assert!(matches!(
+        store.update_user(&third).await,
+        Err(StoreError::Taken)
+    ));
+}
+
+pub(crate) async fn accounts_are_listed_page_by_page(store: Arc<dyn Store>) {
+    let mut ids = Vec::new();
+    for number in 0..5 {
+        ids.push(some_owner(&store, &format!("owner{number}@example.org")).await);
+    }
+    store.remove_user(ids.remove(1), NOW_MS).await.unwrap();
+    assert_eq!(store.count_users().await.unwrap(), 4);
+
+    let page = store.list_users(None, 3).await.unwrap();
+    assert_eq!(
+        page.iter().map(|user| user.id).collect::<Vec<_>>(),
+        ids[..3]
+    );
+    let rest = store.list_users(Some(ids[2]), 3).await.unwrap();
+    assert_eq!(
+        rest.iter().map(|user| user.id).collect::<Vec<_>>(),
+        ids[3..]
+    );
+}
+
+pub(crate) async fn one_enabled_admin_always_stays(store: Arc<dyn Store>) {
+    let mut anna = user("anna@example.org", Role::Admin);
+    store.insert_user(&anna).await.unwrap();
+    let mut disabled = user("dora@example.org", Role::Admin);
+    disabled.disabled_at_ms = Some(NOW_MS);
+    store.insert_user(&disabled).await.unwrap();
+    some_owner(&store, "owner@example.org").await;
+
+    anna.role = Role::Owner;
+    assert!(
+        !store.update_user(&anna).await.unwrap(),
+        "she would no longer be an admin"
+    );
+    anna.role = Role::Admin;
+    anna.disabled_at_ms = Some(NOW_MS);
+    assert!(
+        !store.update_user(&anna).await.unwrap(),
+        "she would be disabled"
+    );
+    assert!(!store.remove_user(anna.id, NOW_MS).await.unwrap());
+    assert!(
+        store.remove_user(disabled.id, NOW_MS).await.unwrap(),
+        "who is disabled may go"
+    );
+
+    store
+        .insert_user(&user("berta@example.org", Role::Admin))
+        .await
+        .unwrap();
+    assert!(store.update_user(&anna).await.unwrap(), "another one stays");
+    assert_eq!(store.user(anna.id).await.unwrap(), Some(anna));
+}
+
+pub(crate) async fn two_admins_removing_each_other_leave_one(store: Arc<dyn Store>) {
+    warm_up(&store).await;
+    for round in 0..20 {
+        store
+            .insert_user(&user(&format!("admin{round}@example.org"), Role::Admin))
+            .await
+            .unwrap();
+        let admins = store.list_users(None, 3).await.unwrap();
+        let [one, other] = &admins[..] else {
+            assert_eq!((round, admins.len()), (0, 1), "one stays after each round");
+            continue;
+        };
+        let (one, other) = tokio::join!(
+            store.remove_user(one.id, NOW_MS),
+            store.remove_user(other.id, NOW_MS)
+        );
+        assert!(one.unwrap() ^ other.unwrap());
+    }
+}
+
+pub(crate) async fn a_portal_without_admins_lets_owners_change(store: Arc<dyn Store>) {
+    let mut owner = user("only@example.org", Role::Owner);
+    store.insert_user(&owner).await.unwrap();
+    owner.password_hash = "another".into();
+    assert!(store.update_user(&owner).await.unwrap());
+    assert!(store.remove_user(owner.id, NOW_MS).await.unwrap());
+}
+
+pub(crate) async fn a_set_up_link_works_once_and_not_too_late(store: Arc<dyn Store>) {
+    let first = user("first@example.org", Role::Admin);
+    store
+        .replace_setup_link([1; 32], NOW_MS + MINUTE_MS)
+        .await
+        .unwrap();
+    store
+        .replace_setup_link([2; 32], NOW_MS + MINUTE_MS)
+        .await
+        .unwrap();
+    assert!(
+        !store.setup_link_works([1; 32], NOW_MS).await.unwrap(),
+        "a newer one took its place"
+    );
+    assert!(!store.use_setup_link([1; 32], NOW_MS, &first).await.unwrap());
+    assert!(store.setup_link_works([2; 32], NOW_MS).await.unwrap());
+    assert!(
+        !store
+            .setup_link_works([2; 32], NOW_MS + MINUTE_MS)
+            .await
+            .unwrap(),
+        "it is over"
+    );
+    assert!(
+        !store
+            .use_setup_link([2; 32], NOW_MS + MINUTE_MS, &first)
+            .await
+            .unwrap()
+    );
+    assert_eq!(store.count_users().await.unwrap(), 0);
+
+    assert!(store.use_setup_link([2; 32], NOW_MS, &first).await.unwrap());
+    assert_eq!(store.user(first.id).await.unwrap(), Some(first));
+    assert!(
+        !store.setup_link_works([2; 32], NOW_MS).await.unwrap(),
+        "it is burnt"
+    );
+
+    store
+        .replace_setup_link([3; 32], NOW_MS + MINUTE_MS)
+        .await
+        .unwrap();
+    assert!(
+        !store.setup_link_works([3; 32], NOW_MS).await.unwrap(),
+        "there is an account"
+    );
+    let second = user("second@example.org", Role::Admin);
+    assert!(
+        !store
+            .use_setup_link([3; 32], NOW_MS, &second)
+            .await
+            .unwrap()
+    );
+}
+
+pub(crate) async fn twenty_people_with_one_set_up_link_make_one_admin(store: Arc<dyn Store>) {
+    store
+        .replace_setup_link([1; 32], NOW_MS + MINUTE_MS)
+        .await
+        .unwrap();
+    warm_up(&store).await;
+    let mut people = JoinSet::new();
+    for number in 0..20 {
+        let store = Arc::clone(&store);
+        people.spawn(async move {
+            let admin = user(&format!("admin{number}@example.org"), Role::Admin);
+            store.use_setup_link([1; 32], NOW_MS, &admin).await.unwrap()
+        });
+    }
+    let made = people
+        .join_all()
+        .await
+        .into_iter()
+        .filter(|made| *made)
+        .count();
+    assert_eq!(made, 1);
+    assert_eq!(store.count_users().await.unwrap(), 1);
+}
+
+pub(crate) async fn the_newest_acknowledgement_counts(store: Arc<dyn Store>) {
+    let owner = some_owner(&store, "owner@example.org").await;
+    assert_eq!(store.last_ack(owner).await.unwrap(), None);
+    store.insert_ack(id(), owner, 3, NOW_MS).await.unwrap();
+    store.insert_ack(id(), owner, 5, NOW_MS + 1).await.unwrap();
+    assert_eq!(store.last_ack(owner).await.unwrap(), Some((5, NOW_MS + 1)));
+}
+
+pub(crate) async fn a_sign_in_is_found_by_the_hash_of_its_secret(store: Arc<dyn Store>) {
+    let owner = user("owner@example.org", Role::Owner);
+    store.insert_user(&owner).await.unwrap();
+    let browser = sign_in(owner.id, 1);
+    let program = SignInRecord {
+        kind: LoginKind::Api,
+        ip: Some("2001:db8::7".parse().unwrap()),
+        user_agent: String::new(),
+        ..sign_in(owner.id, 2)
+    };
+    let unknown_place = SignInRecord {
+        ip: None,
+        ..sign_in(owner.id, 3)
+    };
+    for record in [&browser, &program, &unknown_place] {
+        store.insert_sign_in(record).await.unwrap();
+        let found = store.sign_in(record.token_hash).await.unwrap();
+        assert_eq!(found, Some((record.clone(), owner.clone())));
+    }
+    assert_eq!(store.sign_in([4; 32]).await.unwrap(), None);
+    let again = SignInRecord {
+        id: id(),
+        ..browser.clone()
+    };
+    assert!(matches!(
+        store.insert_sign_in(&again).await,
+        Err(StoreError::Taken)
+    ));
+
+    assert!(
+        store
+            .signed_in_before(owner.id, "2001:db8::7".parse().unwrap())
+            .await
+            .unwrap()
+    );
+    assert!(
+        !store
+            .signed_in_before(owner.id, "2001:db8::8".parse().unwrap())
+            .await
+            .unwrap()
+    );
+    assert!(
+        !store
+            .signed_in_before(id(), "2001:db8::7".parse().unwrap())
+            .await
+            .unwrap()
+    );
+}
+
+pub(crate) async fn a_sign_in_of_a_disabled_or_removed_account_is_not_found(store: Arc<dyn Store>) {
+    let mut owner = user("owner@example.org", Role::Owner);
+    store.insert_user(&owner).await.unwrap();
+    store.insert_sign_in(&sign_in(owner.id, 1)).await.unwrap();
+    owner.disabled_at_ms = Some(NOW_MS);
+    store.update_user(&owner).await.unwrap();
+    assert_eq!(store.sign_in([1; 32]).await.unwrap(), None);
+
+    owner.disabled_at_ms = None;
+    store.update_user(&owner).await.unwrap();
+    assert!(store.sign_in([1; 32]).await.unwrap().is_some());
+    store.remove_user(owner.id, NOW_MS).await.unwrap();
+    assert_eq!(store.sign_in([1; 32]).await.unwrap(), None);
+}
+
+pub(crate) async fn sign_ins_that_are_over_are_not_listed(store: Arc<dyn Store>) {
+    let owner = some_owner(&store, "owner@example.org").await;
+    let older = sign_in(owner, 1);
+    let newer = sign_in(owner, 2);
+    let expired = SignInRecord {
+        expires_at_ms: NOW_MS + MINUTE_MS,
+        ..sign_in(owner, 3)
+    };
+    let idle = SignInRecord {
+        idle_ms: MINUTE_MS,
+        ..sign_in(owner, 4)
+    };
+    for record in [&older, &newer, &expired, &idle] {
+        store.insert_sign_in(record).await.unwrap();
+    }
+    let listed = store
+        .list_sign_ins(owner, NOW_MS + MINUTE_MS)
+        .await
+        .unwrap();
+    assert_eq!(listed, [newer.clone(), older.clone()]);
+
+    store
+        .touch_sign_in(idle.id, NOW_MS + MINUTE_MS)
+        .await
+        .unwrap();
+    store.touch_sign_in(idle.id, NOW_MS).await.unwrap();
+    let touched = SignInRecord {
+        last_seen_at_ms: NOW_MS + MINUTE_MS,
+        ..idle
+    };
+    let listed = store
+        .list_sign_ins(owner, NOW_MS + MINUTE_MS)
+        .await
+        .unwrap();
+    assert_eq!(
+        listed,
+        [touched, newer, older],
+        "an earlier moment takes nothing back"
+    );
+}
+
+pub(crate) async fn sign_ins_are_finished_one_by_one_and_all_but_one(store: Arc<dyn Store>) {
+    let owner = some_owner(&store, "owner@example.org").await;
+    let stranger = some_owner(&store, "stranger@example.org").await;
+    let records: Vec<_> = (1..=4).map(|secret| sign_in(owner, secret)).collect();
+    for record in &records {
+        store.insert_sign_in(record).await.unwrap();
+    }
+    let first = records[0].id;
+    assert!(
+        !store
+            .finish_sign_in(stranger, first, NOW_MS, "closed")
+            .await
+            .unwrap()
+    );
+    assert!(
+        store
+            .finish_sign_in(owner, first, NOW_MS, "closed")
+            .await
+            .unwrap()
+    );
+    assert!(
+        !store
+            .finish_sign_in(owner, first, NOW_MS, "closed")
+            .await
+            .unwrap()
+    );
+    assert_eq!(store.sign_in(records[0].token_hash).await.unwrap(), None);
+
+    assert_eq!(
+        store
+            .finish_sign_ins(owner, Some(records[1].id), NOW_MS, "closed")
+            .await
+            .unwrap(),
+        2
+    );
+    let left: Vec<Uuid> = store
+        .list_sign_ins(owner, NOW_MS)
+        .await
+        .unwrap()
+        .iter()
+        .map(|record| record.id)
+        .collect();
+    assert_eq!(left, [records[1].id]);
+    assert_eq!(
+        store
+            .finish_sign_ins(owner, None, NOW_MS, "closed")
+            .await
+            .unwrap(),
+        1
+    );
+    assert!(store.list_sign_ins(owner, NOW_MS).await.unwrap().is_empty());
+}
+
+pub(crate) async fn text_is_kept_to_the_letter_or_refused(store: Arc<dyn Store>) {
+    for text in [
+        "Zoë 🦉 日本",
+        "it's \"quoted\" \\ %_;--",
+        " spaces \t\r\n",
+        "e\u{301} and é",
+        "",
+    ] {
+        let record = UserRecord {
+            email: text.into(),
+            email_key: text.into(),
+            ..user("text", Role::Owner)
+        };
+        store.insert_user(&record).await.unwrap();
+        assert_eq!(store.user_by_email_key(text).await.unwrap(), Some(record));
+    }
+    let record = UserRecord {
+        email: "before\0after".into(),
+        ..user("nul@example.org", Role::Owner)
+    };
+    match store.insert_user(&record).await {
+        Ok(()) => assert_eq!(store.user(record.id).await.unwrap(), Some(record)),
+        Err(error) => {
+            assert!(matches!(error, StoreError::Broken(_)), "{error:?}");
+            assert_eq!(store.user(record.id).await.unwrap(), None);
+        }
+    }
+}

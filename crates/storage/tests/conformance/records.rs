@@ -1,0 +1,201 @@
+//! Ordinary rows to begin a story with.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use gatehouse_core::ports::{
+    Store,
+    access::{AccessSessionRecord, RouterRecord, ServiceRecord},
+    firmware::{Artifact, DeviceRecord, DeviceTokenRecord, ProjectRecord, ReleaseRecord},
+    identity::{SignInRecord, UserRecord},
+};
+use gatehouse_types::{
+    access::{ServiceKind, SessionState, Transport},
+    account::{LoginKind, Role},
+    firmware::ReleaseState,
+};
+use uuid::Uuid;
+
+pub(crate) const NOW_MS: i64 = 1_763_719_200_123;
+pub(crate) const MINUTE_MS: i64 = 60_000;
+
+/// Rises with every call, as the portal's own ids do.
+pub(crate) fn id() -> Uuid {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+    Uuid::from_u128(0x019a_a5e0_0000_7000_8000_0000_0000_0000 | u128::from(number))
+}
+
+pub(crate) fn user(email: &str, role: Role) -> UserRecord {
+    UserRecord {
+        id: id(),
+        email: email.to_uppercase(),
+        email_key: email.to_lowercase(),
+        role,
+        password_hash: "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".into(),
+        created_at_ms: NOW_MS,
+        disabled_at_ms: None,
+    }
+}
+
+pub(crate) fn sign_in(user_id: Uuid, secret: u8) -> SignInRecord {
+    SignInRecord {
+        id: id(),
+        token_hash: [secret; 32],
+        user_id,
+        kind: LoginKind::Browser,
+        created_at_ms: NOW_MS,
+        last_seen_at_ms: NOW_MS,
+        expires_at_ms: NOW_MS + 600 * MINUTE_MS,
+        idle_ms: 60 * MINUTE_MS,
+        ip: Some("203.0.113.7".parse().unwrap()),
+        user_agent: "Mozilla/5.0 (X11; Linux)".into(),
+    }
+}
+
+pub(crate) fn router(name: &str) -> RouterRecord {
+    RouterRecord {
+        id: id(),
+        name: name.into(),
+        address: "router.example:9999".into(),
+        api_key_sealed: vec![1, 0, 255],
+        aes_key_sealed: vec![2; 60],
+        cert_sha256: [7; 32],
+        protocol: 2,
+        created_at_ms: NOW_MS,
+    }
+}
+
+pub(crate) fn service(router_id: Uuid, name: &str, public_port: u16) -> ServiceRecord {
+    ServiceRecord {
+        id: id(),
+        router_id,
+        name: name.into(),
+        description: "Films & music".into(),
+        icon: "media".into(),
+        lan_ip: "192.168.50.10".parse().unwrap(),
+        lan_port: 8096,
+        public_port,
+        transport: Transport::Tcp,
+        kind: ServiceKind::Web,
+        url_path: "http:/web".into(),
+        default_minutes: 30,
+        max_minutes: 240,
+        created_at_ms: NOW_MS,
+    }
+}
+
+pub(crate) fn session(
+    service: &ServiceRecord,
+    user_id: Uuid,
+    client_ip: &str,
+) -> AccessSessionRecord {
+    AccessSessionRecord {
+        id: id(),
+        service_id: service.id,
+        router_id: service.router_id,
+        user_id,
+        service_name: service.name.clone(),
+        state: SessionState::Pending,
+        client_ip: client_ip.parse().unwrap(),
+        host: "router.example".into(),
+        public_port: service.public_port,
+        lan_ip: service.lan_ip,
+        lan_port: service.lan_port,
+        transport: service.transport,
+        url: Some("http://router.example:18096/web".into()),
+        requested_at_ms: NOW_MS,
+        opened_at_ms: None,
+        expires_at_ms: NOW_MS + 30 * MINUTE_MS,
+        finished_at_ms: None,
+        end_reason: None,
+    }
+}
+
+pub(crate) fn project(name: &str) -> ProjectRecord {
+    ProjectRecord {
+        id: id(),
+        name: name.into(),
+        title: "Garden sensors".into(),
+        description: "They count slugs.".into(),
+        hardware: vec!["esp32s3".into(), "esp32c6".into()],
+        created_at_ms: NOW_MS,
+    }
+}
+
+pub(crate) fn artifact(content: u8) -> Artifact {
+    Artifact {
+        sha256: hex::encode([content; 32]),
+        sha1: hex::encode([content; 20]),
+        md5: hex::encode([content; 16]),
+        size_bytes: i64::from(content),
+    }
+}
+
+pub(crate) fn release(project_id: Uuid, version: &str, content: u8) -> ReleaseRecord {
+    ReleaseRecord {
+        id: id(),
+        project_id,
+        version: version.into(),
+        version_key: version.into(),
+        file_name: format!("image-{version}.bin"),
+        artifact: artifact(content),
+        state: ReleaseState::Draft,
+        notes: String::new(),
+        created_at_ms: NOW_MS,
+        published_at_ms: None,
+        withdrawn_at_ms: None,
+    }
+}
+
+pub(crate) fn device(project_id: Uuid) -> DeviceRecord {
+    DeviceRecord {
+        project_id,
+        device_id: id(),
+        name: "Under the oak".into(),
+        group_name: "early".into(),
+        attributes: BTreeMap::from([("place".into(), "garden".into())]),
+        target_token_hash: Some([9; 32]),
+        current_version: None,
+        last_state: None,
+        last_seen_at_ms: None,
+        created_at_ms: NOW_MS,
+    }
+}
+
+pub(crate) fn token(project_id: Uuid, device_id: Uuid) -> DeviceTokenRecord {
+    DeviceTokenRecord {
+        jti: id(),
+        project_id,
+        device_id,
+        fw_version: "1.0.0".into(),
+        issued_at_ms: NOW_MS,
+        expires_at_ms: NOW_MS + 30 * MINUTE_MS,
+        revoked_at_ms: None,
+    }
+}
+
+pub(crate) async fn some_owner(store: &Arc<dyn Store>, email: &str) -> Uuid {
+    let owner = user(email, Role::Owner);
+    store.insert_user(&owner).await.unwrap();
+    owner.id
+}
+
+pub(crate) async fn some_service(store: &Arc<dyn Store>) -> ServiceRecord {
+    let router = router(&format!("router {}", id()));
+    store.insert_router(&router).await.unwrap();
+    let service = service(router.id, "Films", 18096);
+    store.insert_service(&service).await.unwrap();
+    service
+}
+
+pub(crate) async fn some_project(store: &Arc<dyn Store>) -> Uuid {
+    let project = project(&format!("project-{}", id()));
+    store.insert_project(&project).await.unwrap();
+    project.id
+}
