@@ -1,0 +1,199 @@
+//! The program itself: arguments, exit codes, output, signals, and running out of descriptors.
+
+use crate::harness::{Home, fresh_stamp};
+use gatehouse_router_protocol::client;
+use gatehouse_router_protocol::message::{Answer, Command as Ask};
+use gatehouse_routerd::clock::{Clock, SystemClock};
+use std::io::{BufRead, BufReader, Read};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_gatehouse-routerd");
+
+fn output(arguments: &[&str]) -> Output {
+    Command::new(PROGRAM).args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// A started daemon; killed with its test.
+struct Process {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Process {
+    fn start(mut command: Command) -> Self {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let address = line
+            .trim_end()
+            .strip_prefix("listening on ")
+            .expect(&line)
+            .parse()
+            .unwrap();
+        Self { child, address }
+    }
+
+    /// Sends SIGTERM and gives the exit code and what was logged.
+    fn terminate(mut self) -> (Option<i32>, String) {
+        let killed = Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status()
+            .unwrap();
+        assert!(killed.success());
+        let code = self.child.wait().unwrap().code();
+        let mut log = String::new();
+        self.child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut log)
+            .unwrap();
+        (code, log)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+    }
+}
+
+fn run_command(home: &Home) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.arg("run").arg("--config").arg(home.config_path());
+    command
+}
+
+/// Gives a port that was free a moment ago, for a daemon that `list` must find again.
+fn fix_port(home: &Home) {
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    home.edit("127.0.0.1:0", &free.to_string());
+}
+
+async fn ask(home: &Home, address: SocketAddr, command: Ask) -> Answer {
+    let stamp = fresh_stamp(SystemClock::start().now_ms());
+    client::exchange(&home.link(address), command, stamp)
+        .await
+        .unwrap()
+}
+
+#[test]
+fn wrong_usage_exits_with_2_and_help_with_0_and_an_example() {
+    for arguments in [&[][..], &["run"], &["fly"], &["run", "--config"]] {
+        assert_eq!(output(arguments).status.code(), Some(2), "{arguments:?}");
+    }
+    for arguments in [&["--help"][..], &["run", "--help"], &["keygen", "--help"]] {
+        let help = output(arguments);
+        assert_eq!(help.status.code(), Some(0));
+        assert!(text(&help.stdout).contains("Example:"), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_wrong_configuration_is_one_sentence_and_exit_1() {
+    let home = Home::make();
+    home.edit("backend = \"dry-run\"", "backend = \"nft\"");
+    let path = home.config_path();
+    for subcommand in ["run", "check", "list", "flush"] {
+        let refused = output(&[subcommand, "--config", path.to_str().unwrap()]);
+        assert_eq!(refused.status.code(), Some(1));
+        let complaint = text(&refused.stderr);
+        assert_eq!(complaint.lines().count(), 1, "{complaint}");
+        assert!(complaint.contains("dry-run backend only"), "{complaint}");
+    }
+}
+
+#[test]
+fn keygen_and_check_tell_the_same_pin() {
+    let home = Home::make();
+    let out = home.path().join("second");
+    let made = output(&["keygen", "--out", out.to_str().unwrap()]);
+    assert_eq!(made.status.code(), Some(0));
+    let pin = std::fs::read_to_string(out.join("cert_sha256")).unwrap();
+    assert!(text(&made.stdout).contains(pin.trim_end()));
+    let checked = output(&[
+        "check",
+        "--config",
+        out.join("routerd.toml").to_str().unwrap(),
+    ]);
+    assert_eq!(checked.status.code(), Some(0));
+    assert!(text(&checked.stdout).contains(pin.trim_end()));
+    let again = output(&["keygen", "--out", out.to_str().unwrap()]);
+    assert_eq!(again.status.code(), Some(1));
+}
+
+#[tokio::test]
+async fn the_program_serves_lists_flushes_and_stops_on_sigterm() {
+    let home = Home::make();
+    fix_port(&home);
+    let process = Process::start(run_command(&home));
+    ask(&home, process.address, crate::harness::add(1, 60)).await;
+    let path = home.config_path();
+    let listed = output(&["list", "--config", path.to_str().unwrap()]);
+    assert!(text(&listed.stdout).contains("203.0.113.7"), "{listed:?}");
+    assert!(text(&listed.stdout).contains("192.168.1.50:80"));
+    let flushed = output(&["flush", "--config", path.to_str().unwrap()]);
+    assert_eq!(text(&flushed.stdout), "ended 1 sessions\n");
+
+    let asked = Instant::now();
+    let (code, log) = process.terminate();
+    assert_eq!(code, Some(0));
+    assert!(asked.elapsed() < Duration::from_secs(2));
+    let sentence = "would let 203.0.113.7 reach 192.168.1.50:80/tcp through port 7890 for 60 s";
+    assert!(log.contains(sentence), "{log}");
+    assert!(!log.contains(&home.made.api_key) && !log.contains(&home.made.aes_key));
+}
+
+#[test]
+fn list_says_that_loopback_must_be_allowed() {
+    let home = Home::make();
+    fix_port(&home);
+    home.edit("\"127.0.0.1\", \"::1\"", "\"192.0.2.1\"");
+    let refused = output(&["list", "--config", home.config_path().to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        text(&refused.stderr).contains("add \"127.0.0.1\" to them"),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn running_out_of_descriptors_pauses_and_passes() {
+    let home = Home::make();
+    let mut limited = Command::new("sh");
+    limited.args([
+        "-c",
+        "ulimit -n 24; exec \"$0\" run --config \"$1\"",
+        PROGRAM,
+    ]);
+    limited.arg(home.config_path());
+    let process = Process::start(limited);
+    let crowd: Vec<TcpStream> = (0..40)
+        .map(|_| TcpStream::connect(process.address).unwrap())
+        .collect();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    drop(crowd);
+    ask(&home, process.address, Ask::Ping).await;
+    let (code, log) = process.terminate();
+    assert_eq!(code, Some(0));
+    assert_eq!(
+        log.matches("no connection can be accepted").count(),
+        1,
+        "{log}"
+    );
+}
