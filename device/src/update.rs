@@ -1,0 +1,100 @@
+//! One device's update from the question to the file in its place.
+
+use std::path::Path;
+use std::time::Duration;
+
+use gatehouse_types::firmware::ReportState;
+
+use crate::download::Download;
+use crate::intake::Intake;
+use crate::part_file::PartFile;
+use crate::{Answer, Failure, Kind, Portal};
+
+/// How an update ended when nothing went wrong.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The new image is in its place.
+    Installed {
+        /// What was installed.
+        version: String,
+        /// Why the portal does not know yet, when the last report did not get through.
+        unreported: Option<Failure>,
+    },
+    /// There was nothing to install.
+    UpToDate {
+        /// Ask again after this many seconds, if the portal said so.
+        next_poll_s: Option<u64>,
+    },
+}
+
+/// Asks for an update and installs it to `target`, which keeps its content unless all is well.
+///
+/// `waits` are those before each further try, see [`crate::growing_waits`]; `progress` is told the
+/// bytes so far and the bytes in all.
+///
+/// # Errors
+/// When the portal refuses, the line is too bad, the image is not the promised one, or `target`
+/// cannot be written; what was fetched stays in `PATH.part` for the next run where it is of use.
+pub async fn update(
+    portal: &Portal,
+    current_fw: &str,
+    target: &Path,
+    waits: &[Duration],
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<Outcome, Failure> {
+    let offer = match portal.check(current_fw).await? {
+        Answer::Install(offer) => offer,
+        Answer::UpToDate { next_poll_s } => return Ok(Outcome::UpToDate { next_poll_s }),
+    };
+    let download = Download {
+        portal,
+        offer: &offer,
+        waits,
+        progress,
+    };
+    match fetch_and_install(&download, target).await {
+        Ok(()) => {
+            let report = portal
+                .report(&offer.version, ReportState::Succeeded, "")
+                .await;
+            let unreported = report.err();
+            Ok(Outcome::Installed {
+                version: offer.version,
+                unreported,
+            })
+        }
+        Err(failure) => {
+            let detail = failure.to_string();
+            // The failure itself is what the caller has to hear of.
+            let _ = portal
+                .report(&offer.version, ReportState::Failed, &detail)
+                .await;
+            Err(failure)
+        }
+    }
+}
+
+async fn fetch_and_install(download: &Download<'_>, target: &Path) -> Result<(), Failure> {
+    let unusable = |cause| Failure::local("write", target, &cause);
+    let part = PartFile::beside(target);
+    let file = part.open(&download.offer.sha256)?;
+    let mut intake = Intake::resuming(file.into()).await.map_err(unusable)?;
+    tell(download, ReportState::Downloading).await;
+    if let Err(failure) = download.run(&mut intake).await {
+        if failure.kind() == Kind::BadImage {
+            part.discard();
+        }
+        return Err(failure);
+    }
+    tell(download, ReportState::Installing).await;
+    intake.sync().await.map_err(unusable)?;
+    part.install()
+}
+
+/// Reports a step on the way; the update goes on without the report when it is lost.
+pub(crate) async fn tell(download: &Download<'_>, state: ReportState) {
+    let _ = download
+        .portal
+        .report(&download.offer.version, state, "")
+        .await;
+}

@@ -1,0 +1,80 @@
+//! A simulated fleet against a small portal.
+
+use std::sync::Arc;
+
+use crate::support::{Image, NEW_VERSION, OLD_VERSION, Stage, start};
+use axum::http::StatusCode;
+use gatehouse_device::simulate::{Fleet, simulate};
+use gatehouse_device::{Kind, Tally};
+
+/// Lets so many devices live without pauses until `is_over` says so.
+async fn live(stage: Stage, devices: u32, is_over: fn(&Stage) -> bool) -> (Arc<Stage>, Tally) {
+    let (stage, portal) = start(stage).await;
+    let fleet = Fleet {
+        devices,
+        current_fw: OLD_VERSION.to_owned(),
+        first_check_ms: 0..=0,
+        poll_ms: 0..=0,
+    };
+    let end = async {
+        while !is_over(&stage) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let tally = simulate(&portal, &fleet, end).await;
+    (stage, tally)
+}
+
+fn newest_was_asked_for(stage: &Stage) -> bool {
+    let versions = stage.checked_versions.lock().unwrap();
+    versions.iter().any(|version| version == NEW_VERSION)
+}
+
+fn count(words: &[String], wanted: &str) -> usize {
+    words.iter().filter(|word| *word == wanted).count()
+}
+
+#[tokio::test]
+async fn a_device_updates_and_polls_on_with_its_new_version() {
+    let (stage, tally) = live(Stage::with([]), 1, newest_was_asked_for).await;
+    assert_eq!((tally.updates(), tally.downloaded_bytes()), (1, 10_000));
+    assert!(tally.checks() >= 1 && tally.check_latency(50).is_some());
+    assert_eq!(stage.reported(), ["downloading", "installing", "succeeded"]);
+    assert!(tally.to_string().ends_with("errors       0"), "{tally}");
+}
+
+#[tokio::test]
+async fn every_device_of_a_fleet_updates_once() {
+    let all_succeeded = |stage: &Stage| count(&stage.reported(), "succeeded") == 20;
+    let (stage, _) = live(Stage::with([]), 20, all_succeeded).await;
+    assert_eq!(stage.ranges().len(), 20);
+}
+
+#[tokio::test]
+async fn a_bad_image_is_counted_reported_and_asked_for_again() {
+    let stage = Stage::with([Image::Other(vec![7; 10_000])]);
+    let (stage, tally) = live(stage, 1, newest_was_asked_for).await;
+    assert_eq!(tally.errors(Kind::BadImage), 1);
+    assert_eq!(tally.updates(), 1);
+    let expected = [
+        "downloading",
+        "failed",
+        "downloading",
+        "installing",
+        "succeeded",
+    ];
+    assert_eq!(stage.reported(), expected);
+}
+
+#[tokio::test]
+async fn refused_checks_are_counted_by_their_kind() {
+    let stage = Stage {
+        check_status: Some(StatusCode::UNAUTHORIZED),
+        ..Stage::with([])
+    };
+    // The third question comes after the second refusal was counted.
+    let asked_thrice = |stage: &Stage| stage.checked_versions.lock().unwrap().len() >= 3;
+    let (_, tally) = live(stage, 1, asked_thrice).await;
+    assert!(tally.errors(Kind::Unauthorized) >= 2, "{tally}");
+    assert_eq!(tally.checks(), 0);
+}
