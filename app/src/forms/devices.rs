@@ -1,0 +1,161 @@
+//! The forms of devices.
+
+use std::collections::BTreeMap;
+
+use gatehouse_core::Error;
+use gatehouse_types::firmware::{DeviceChange, DeviceWithToken, NewDevice};
+use leptos::prelude::*;
+
+use super::{
+    filled,
+    once::{self, Secret},
+    parsed,
+};
+use crate::{i18n::Notice, links, visit::Visit};
+
+/// Registers a device and goes to its page, which shows its target token once.
+#[server(prefix = "/api/ui", endpoint = "create_device")]
+pub async fn create_device(
+    project: String,
+    #[server(default)] name: String,
+    #[server(default)] group: String,
+    #[server(default)] device_id: String,
+) -> Result<(), ServerFnError> {
+    let visit = Visit::current();
+    let made = async {
+        let new = NewDevice {
+            device_id: filled(device_id.clone())
+                .map(|id| parsed("device_id", &id))
+                .transpose()?,
+            name: name.clone(),
+            group: group.clone(),
+            ..NewDevice::default()
+        };
+        visit
+            .portal
+            .firmware
+            .create_device(&visit.actor, &project, &new)
+            .await
+    };
+    match made.await {
+        Ok(DeviceWithToken {
+            device,
+            target_token,
+        }) => {
+            let id = device.device_id;
+            once::keep(
+                &visit.actor,
+                id,
+                device.created_at.0,
+                Secret::TargetToken(target_token),
+            );
+            let id = id.to_string();
+            links::device(&project, &id)
+                .with("shown", &id)
+                .succeed(Notice::Created);
+        }
+        Err(error) => links::devices(&project)
+            .with("name", &name)
+            .with("group", &group)
+            .with("device_id", &device_id)
+            .fail(&error),
+    }
+    Ok(())
+}
+
+/// Changes a device's name, group and attributes.
+#[server(prefix = "/api/ui", endpoint = "change_device")]
+pub async fn change_device(
+    project: String,
+    device_id: String,
+    #[server(default)] name: String,
+    #[server(default)] group: String,
+    #[server(default)] attributes: String,
+) -> Result<(), ServerFnError> {
+    let visit = Visit::current();
+    let way = links::device(&project, &device_id);
+    let changed = async {
+        let change = DeviceChange {
+            name: Some(name.clone()),
+            group: Some(group.clone()),
+            attributes: Some(read_attributes(&attributes)?),
+        };
+        let id = parsed("device_id", &device_id)?;
+        visit
+            .portal
+            .firmware
+            .change_device(&visit.actor, &project, id, &change)
+            .await
+    };
+    match changed.await {
+        Ok(_) => way.succeed(Notice::Saved),
+        Err(error) => way
+            .with("name", &name)
+            .with("group", &group)
+            .with("attributes", &attributes)
+            .fail(&error),
+    }
+    Ok(())
+}
+
+/// Removes a device and goes to the list.
+#[server(prefix = "/api/ui", endpoint = "remove_device")]
+pub async fn remove_device(project: String, device_id: String) -> Result<(), ServerFnError> {
+    let visit = Visit::current();
+    let removed = async {
+        let id = parsed("device_id", &device_id)?;
+        visit
+            .portal
+            .firmware
+            .remove_device(&visit.actor, &project, id)
+            .await
+    };
+    match removed.await {
+        Ok(()) => links::devices(&project).succeed(Notice::Removed),
+        Err(error) => links::device(&project, &device_id).fail(&error),
+    }
+    Ok(())
+}
+
+/// Reads attributes, one a line: a name, `=`, a value. Empty lines say nothing.
+fn read_attributes(text: &str) -> gatehouse_core::Result<BTreeMap<String, String>> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let pair = |line: &str| match line.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => {
+            Ok((name.trim().to_owned(), value.trim().to_owned()))
+        }
+        _ => Err(Error::invalid(
+            "attributes",
+            "Write one attribute a line, such as room=hall.",
+        )),
+    };
+    lines.map(pair).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_are_pairs_and_a_line_without_one_is_refused() {
+        let read = read_attributes("room = hall\r\n\r\nnote=a=b\n").unwrap();
+        let pairs: Vec<_> = read
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        assert_eq!(pairs, [("note", "a=b"), ("room", "hall")]);
+        for wrong in ["hall", "=hall", "a=1\nb"] {
+            let refused = read_attributes(wrong).unwrap_err();
+            assert!(
+                matches!(
+                    refused,
+                    Error::Invalid {
+                        field: "attributes",
+                        ..
+                    }
+                ),
+                "{wrong}"
+            );
+        }
+    }
+}

@@ -1,0 +1,154 @@
+#![cfg(feature = "ssr")]
+//! The server functions behind plain forms: one file per noun, under `/api/ui/`.
+//!
+//! Each reads who asks, calls one method of the core and answers with a redirect: to where the
+//! result is seen with `?ok=<notice>`, or back to the form with `?error=<code>&field=<name>` and
+//! what was typed (never a secret), so that nothing is lost and no error text is in a URL.
+
+pub mod account;
+pub mod devices;
+pub(crate) mod once;
+pub mod projects;
+pub mod releases;
+pub mod routers;
+pub mod services;
+pub mod sessions;
+pub mod sign_ins;
+pub mod tokens;
+pub mod users;
+
+use std::str::FromStr;
+
+use gatehouse_core::{Error, Result};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::i18n::{Notice, Problem};
+
+/// What stands in a URL as something else than itself.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// A path with a query, put together for a redirect.
+pub struct Way(String);
+
+impl Way {
+    /// Starts at a path of ours, which may carry a query already.
+    pub fn to(path: impl Into<String>) -> Self {
+        Self(path.into())
+    }
+
+    /// Adds a value to the query.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        let separator = if self.0.contains('?') { '&' } else { '?' };
+        self.0.push(separator);
+        for (part, end) in [(name, "="), (value, "")] {
+            self.0.extend(utf8_percent_encode(part, ENCODED));
+            self.0.push_str(end);
+        }
+        self
+    }
+
+    /// Adds several values to the query.
+    #[must_use]
+    pub(crate) fn with_all<'a>(self, values: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        values
+            .into_iter()
+            .fold(self, |way, (name, value)| way.with(name, value))
+    }
+
+    /// Goes one segment deeper; the path carries no query yet.
+    #[must_use]
+    pub(crate) fn below(mut self, segment: &str) -> Self {
+        self.0.push('/');
+        self.0.extend(utf8_percent_encode(segment, ENCODED));
+        self
+    }
+
+    /// The whole, for a link.
+    pub(crate) fn into_url(self) -> String {
+        self.0
+    }
+
+    /// Sends the browser there with how it went.
+    pub(crate) fn report<T>(self, outcome: &Result<T>, notice: Notice) {
+        match outcome {
+            Ok(_) => self.succeed(notice),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// Sends the browser there without a word, since the page speaks for itself.
+    pub(crate) fn go(self) {
+        leptos_axum::redirect(&self.0);
+    }
+
+    /// The path with its query.
+    pub fn path(&self) -> &str {
+        &self.0
+    }
+
+    /// Sends the browser there with good news.
+    pub(crate) fn succeed(self, notice: Notice) {
+        leptos_axum::redirect(&self.with("ok", notice.code()).0);
+    }
+
+    /// Sends the browser there with what went wrong.
+    pub(crate) fn fail(self, error: &Error) {
+        self.fail_in("", error);
+    }
+
+    /// As [`Way::fail`], for the form with this scope on a page with several.
+    pub(crate) fn fail_in(self, scope: &str, error: &Error) {
+        log_internal(error);
+        let way = self.with("error", problem(error).code());
+        let way = match error {
+            Error::Invalid { field, .. } if scope.is_empty() => way.with("field", field),
+            Error::Invalid { field, .. } => way.with("field", &format!("{scope}.{field}")),
+            _ => way,
+        };
+        leptos_axum::redirect(&way.0);
+    }
+}
+
+/// Reads an id, number or word that a form sent as text.
+///
+/// # Errors
+/// [`Error::Invalid`] at `field` when the text is nothing of that kind.
+pub(crate) fn parsed<T: FromStr>(field: &'static str, text: &str) -> Result<T> {
+    text.trim()
+        .parse()
+        .map_err(|_| Error::invalid(field, "This cannot be read."))
+}
+
+/// A field that a form leaves empty to say nothing.
+pub(crate) fn filled(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+/// The word of the closed set that stands for an error.
+pub fn problem(error: &Error) -> Problem {
+    match error {
+        Error::Unauthenticated(_) => Problem::Unauthenticated,
+        Error::Forbidden(_) => Problem::Forbidden,
+        Error::NotFound(_) => Problem::NotFound,
+        Error::Conflict { code, .. } => Problem::from_code(code).unwrap_or(Problem::Conflict),
+        Error::Invalid { .. } => Problem::Invalid,
+        Error::NoClientAddress => Problem::NoClientAddress,
+        Error::TooLarge { .. } => Problem::TooLarge,
+        Error::TooMany { .. } => Problem::TooMany,
+        Error::Unavailable { .. } => Problem::Unavailable,
+        Error::StorageFull => Problem::StorageFull,
+        Error::Internal(_) => Problem::Internal,
+    }
+}
+
+/// Neither a form nor a page tells the cause of a fault, so it goes to the log here.
+pub(crate) fn log_internal(error: &Error) {
+    if let Error::Internal(source) = error {
+        leptos::logging::error!("a page or form failed inside the portal: {source}");
+    }
+}

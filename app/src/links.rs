@@ -1,0 +1,59 @@
+#![cfg(feature = "ssr")]
+//! Where the pages about firmware are, with every part of a path encoded.
+
+use crate::forms::Way;
+
+/// The list of projects.
+pub(crate) fn projects() -> Way {
+    Way::to("/admin/projects")
+}
+
+/// The page of a project.
+pub(crate) fn project(project: &str) -> Way {
+    projects().below(project)
+}
+
+/// The page that uploads a release of a project.
+pub(crate) fn upload(project: &str) -> Way {
+    self::project(project).below("upload")
+}
+
+/// The page of a release.
+pub(crate) fn release(project: &str, version: &str) -> Way {
+    self::project(project).below("releases").below(version)
+}
+
+/// The list of a project's devices.
+pub(crate) fn devices(project: &str) -> Way {
+    self::project(project).below("devices")
+}
+
+/// The page of a device; the id may be what a stranger wrote into a form.
+pub(crate) fn device(project: &str, device_id: &str) -> Way {
+    devices(project).below(device_id)
+}
+
+/// The list of device tokens.
+pub(crate) fn tokens() -> Way {
+    Way::to("/admin/tokens")
+}
+
+/// The image of a release, as devices fetch it.
+pub(crate) fn image(project: &str, file_name: &str) -> Way {
+    Way::to("/firmware").below(project).below(file_name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_stranger_wrote_stays_one_segment() {
+        let url = release("demo-lamp", "1.0.0+a/b?c").into_url();
+        assert_eq!(url, "/admin/projects/demo-lamp/releases/1.0.0%2Ba%2Fb%3Fc");
+        assert_eq!(
+            device("é", "\r\nx").into_url(),
+            "/admin/projects/%C3%A9/devices/%0D%0Ax"
+        );
+    }
+}

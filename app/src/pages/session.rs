@@ -1,0 +1,211 @@
+//! `/sessions/{id}`: one session, from the wish to its end.
+
+use std::time::Duration;
+
+use gatehouse_core::{Actor, Error, Portal, Result};
+use gatehouse_types::access::{AccessSession, EndReason, Service, SessionState};
+use leptos::prelude::*;
+use leptos_meta::Meta;
+use uuid::Uuid;
+
+use super::{
+    loading::{loaded, path_value},
+    session_parts::{CloseSession, Extend, OpenService, WayIn},
+    sessions::duration,
+};
+use crate::{
+    components::{
+        Banner, Card, Fact, Facts, IslandScripts, Page, Section, SessionCountdown, StateBadge,
+        Time, Tone, end_reason,
+    },
+    context::PageContext,
+    format::fill,
+    visit::Visit,
+};
+
+/// How often the page of a pending session looks again.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+/// The page of one session.
+#[component]
+pub fn Session() -> impl IntoView {
+    let Visit { portal, actor, .. } = Visit::current();
+    let id = path_value("id");
+    loaded(
+        async move { find(&portal, &actor, id?).await },
+        |(session, service, owner)| {
+            let page = PageContext::current();
+            let texts = &page.messages().sessions;
+            let title = fill(texts.detail_title, &[("service", &session.service_name)]);
+            let own = page
+                .actor
+                .as_ref()
+                .is_some_and(|viewer| viewer.id == session.user_id.to_string());
+            let over = session.finished_at.is_some();
+            let again = service
+                .clone()
+                .filter(|_| own && over)
+                .map(|service| view! { <Again service=service session=session.clone() /> });
+            view! {
+                <Page title=title back=("/sessions".to_owned(), texts.back.to_owned())>
+                    <Standing session=session.clone() />
+                    {(session.state == SessionState::Open).then(|| view! { <Live session=session.clone() service=service /> })}
+                    {again}
+                    <WhatItLetsIn session=session.clone() owner=owner />
+                    <CloseSession session=session back="session" />
+                </Page>
+            }
+        },
+    )
+}
+
+async fn find(
+    portal: &Portal,
+    actor: &Actor,
+    id: Uuid,
+) -> Result<(AccessSession, Option<Service>, Option<String>)> {
+    let session = portal.access.session(actor, id).await?;
+    let service = there(portal.access.service(actor, session.service_id).await)?;
+    let owner = if actor.is_admin() {
+        there(portal.identity.user(actor, session.user_id).await)?
+    } else {
+        None
+    };
+    Ok((session, service, owner.map(|user| user.email)))
+}
+
+/// A session outlives its service and its account.
+fn there<T>(found: Result<T>) -> Result<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(Error::NotFound(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Says what the state means where it is not plain.
+#[component]
+fn Standing(session: AccessSession) -> impl IntoView {
+    let page = PageContext::current();
+    let texts = &page.messages().sessions;
+    match session.state {
+        SessionState::Pending => view! {
+            <Meta http_equiv="refresh" content=LOOK_AGAIN.as_secs().to_string() />
+            <Banner tone=Tone::Busy title=page.messages().states.pending>{texts.pending_text}</Banner>
+        }
+        .into_any(),
+        SessionState::Closing => {
+            view! { <Banner tone=Tone::Busy title=page.messages().states.closing>{texts.closing_text}</Banner> }.into_any()
+        }
+        SessionState::Failed => {
+            let refused = session.end_reason == Some(EndReason::RouterRefused);
+            let text = if refused { texts.failed_refused } else { texts.failed_unreachable };
+            view! { <Banner tone=Tone::Bad title=page.messages().states.failed>{text}</Banner> }.into_any()
+        }
+        SessionState::Open | SessionState::Closed => ().into_any(),
+    }
+}
+
+#[component]
+fn Live(session: AccessSession, service: Option<Service>) -> impl IntoView {
+    let href = format!("/sessions/{}", session.id);
+    view! {
+        <Card>
+            <IslandScripts />
+            <SessionCountdown expires_at_ms=session.expires_at.0 href=href />
+            <WayIn session=session.clone() />
+            <Extend session=session service=service back="session" />
+        </Card>
+    }
+}
+
+#[component]
+fn Again(service: Service, session: AccessSession) -> impl IntoView {
+    let texts = &PageContext::current().messages().sessions;
+    let label = if session.state == SessionState::Failed {
+        texts.try_again
+    } else {
+        texts.open_again
+    };
+    view! {
+        <Section title=label>
+            <Card><OpenService service=service button=label /></Card>
+        </Section>
+    }
+}
+
+#[component]
+fn WhatItLetsIn(session: AccessSession, owner: Option<String>) -> impl IntoView {
+    let page = PageContext::current();
+    let (texts, common) = (&page.messages().sessions, &page.messages().common);
+    let owner_fact = page.is_admin().then(|| {
+        let name = owner.unwrap_or_else(|| texts.former_user.to_owned());
+        view! { <Fact term=texts.user>{name}</Fact> }
+    });
+    let reason = session.end_reason.map(|reason| {
+        view! { <Fact term=texts.end_reason>{end_reason(reason.as_str(), page.lang)}</Fact> }
+    });
+    let opened = session
+        .opened_at
+        .map(|at| view! { <Fact term=texts.opened_at><Time at_ms=at.0 /></Fact> });
+    let end = match session.finished_at {
+        Some(at) => view! { <Fact term=texts.finished_at><Time at_ms=at.0 /></Fact> }.into_any(),
+        None => {
+            view! { <Fact term=texts.ends_at><Time at_ms=session.expires_at.0 /></Fact> }.into_any()
+        }
+    };
+    let lasted =
+        duration(&session).map(|lasted| view! { <Fact term=texts.duration>{lasted}</Fact> });
+    view! {
+        <Section title=texts.facts_title>
+            <Facts>
+                <Fact term=common.state><StateBadge state=session.state.as_str() /></Fact>
+                {owner_fact}
+                <Fact term=texts.let_in><code>{session.client_ip}</code></Fact>
+                <Fact term=texts.service><code>{format!("{}:{}", session.host, session.public_port)}</code></Fact>
+                <Fact term=texts.requested_at><Time at_ms=session.requested_at.0 /></Fact>
+                {opened}
+                {end}
+                {lasted}
+                {reason}
+            </Facts>
+        </Section>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        context::tests::context,
+        pages::{firmware_tests::render, session_parts::tests::demo_session},
+    };
+
+    fn standing(reason: EndReason) -> String {
+        let session = AccessSession {
+            end_reason: Some(reason),
+            ..demo_session(SessionState::Failed, 5)
+        };
+        render(context(""), || view! { <Standing session=session /> })
+    }
+
+    #[test]
+    fn a_failure_says_what_happened_and_what_to_do() {
+        let silent = standing(EndReason::RouterUnreachable);
+        assert!(
+            silent.contains("did not answer") && silent.contains("Try again"),
+            "{silent}"
+        );
+        let refused = standing(EndReason::RouterRefused);
+        assert!(
+            refused.contains("refused to open") && refused.contains("Tell an admin"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn what_is_gone_is_no_error_but_a_fault_is() {
+        assert_eq!(there::<u8>(Err(Error::NotFound("service"))).unwrap(), None);
+        assert!(there::<u8>(Err(Error::StorageFull)).is_err());
+    }
+}
