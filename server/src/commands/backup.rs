@@ -1,0 +1,200 @@
+use std::{
+    collections::BTreeMap,
+    fs::{self, DirBuilder},
+    io::{self, ErrorKind},
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use gatehouse_core::ports::{Clock, blobs::Blobs};
+use gatehouse_storage::{FileBlobs, OpenError, StoreHandle};
+use sha2::{Digest, Sha256};
+use tokio_util::io::ReaderStream;
+
+use super::{
+    backup_file::{CHUNK_BYTES, Part, Writer},
+    existing_secret, refuse, sqlite_file, sync_folder_of, unless_stopped,
+};
+use crate::{config::Config, refusal::Refusal, system::SystemClock};
+
+/// `gatehouse backup FILE`; the portal may go on meanwhile.
+pub(super) async fn backup(config: &Config, file: &Path) -> Result<(), Refusal> {
+    let database = sqlite_file(config).ok_or_else(|| refuse(OpenError::NoSnapshot))?;
+    if !database.is_file() {
+        return Err(Refusal::new(format!(
+            "There is no database {} to back up. Name the right folder with --data-dir.",
+            database.display()
+        )));
+    }
+    if file.exists() {
+        return Err(Refusal::new(format!(
+            "{} exists already. Name a file that does not.",
+            file.display()
+        )));
+    }
+    let scratch = Scratch::beside(file)?;
+    let written = unless_stopped(write(config, &scratch)).await?;
+    scratch.publish(file)?;
+    println!(
+        "Wrote {} ({} bytes, mode 0600): the database ({} bytes), {} images ({} bytes) and the signing secret.",
+        file.display(),
+        written.size_bytes,
+        written.database_bytes,
+        written.images,
+        written.image_bytes
+    );
+    println!(
+        "It contains secrets: whoever reads it can act as this portal. Keep it where only you can read it."
+    );
+    Ok(())
+}
+
+/// What came into a backup.
+struct Written {
+    size_bytes: u64,
+    database_bytes: u64,
+    images: usize,
+    image_bytes: u64,
+}
+
+/// The snapshot comes first and decides which images belong to it.
+async fn write(config: &Config, scratch: &Scratch) -> Result<Written, Refusal> {
+    let secret = existing_secret(&config.data_dir)?;
+    let snapshot = scratch.snapshot();
+    copy_database(config, &snapshot).await?;
+    let images = images_of(&snapshot).await?;
+    let blobs = FileBlobs::open(&config.blob_dir).map_err(refuse)?;
+
+    let mut writer = Writer::create(&scratch.backup())?;
+    let bytes = stream::iter([Ok(Bytes::copy_from_slice(&secret))]);
+    let sha256 = hex::encode(Sha256::digest(secret));
+    let length = secret.len() as u64;
+    writer.add(&Part::Secret, length, &sha256, bytes).await?;
+    for (sha256, size_bytes) in &images {
+        add_image(&mut writer, &blobs, sha256, *size_bytes).await?;
+    }
+    let database_bytes = add_database(&mut writer, &snapshot).await?;
+    Ok(Written {
+        size_bytes: writer.finish()?,
+        database_bytes,
+        images: images.len(),
+        image_bytes: images.values().sum(),
+    })
+}
+
+async fn copy_database(config: &Config, snapshot: &Path) -> Result<(), Refusal> {
+    let store = StoreHandle::connect(config.database_url.expose())
+        .await
+        .map_err(refuse)?;
+    let copied = store.snapshot_to(snapshot).await;
+    store.close().await;
+    copied.map_err(refuse)
+}
+
+/// Every image that a release of the snapshot names, with its length in bytes.
+async fn images_of(snapshot: &Path) -> Result<BTreeMap<String, u64>, Refusal> {
+    let store = StoreHandle::connect(&format!("sqlite:{}", snapshot.display()))
+        .await
+        .map_err(refuse)?;
+    store.check_version().await.map_err(refuse)?;
+    let rows = store.store().load_catalog(SystemClock.now_ms()).await;
+    store.close().await;
+    let releases = rows.map_err(refuse)?.releases.into_iter();
+    Ok(releases
+        .map(|release| release.artifact)
+        .map(|artifact| (artifact.sha256, artifact.size_bytes.unsigned_abs()))
+        .collect())
+}
+
+async fn add_image(
+    writer: &mut Writer,
+    blobs: &FileBlobs,
+    sha256: &str,
+    size_bytes: u64,
+) -> Result<(), Refusal> {
+    let bytes = blobs.read(sha256, 0..size_bytes).await.map_err(refuse)?;
+    let bytes = bytes.ok_or_else(|| {
+        Refusal::new(format!(
+            "The image {sha256} is missing from the blob folder. Put it back from an earlier backup; gatehouse doctor names its release."
+        ))
+    })?;
+    let part = Part::Blob(sha256.into());
+    writer.add(&part, size_bytes, sha256, bytes).await
+}
+
+/// Reads the snapshot twice, because its digest stands before its bytes.
+async fn add_database(writer: &mut Writer, snapshot: &Path) -> Result<u64, Refusal> {
+    let unreadable = |error: io::Error| {
+        Refusal::new(format!(
+            "The copy of the database cannot be read ({error})."
+        ))
+    };
+    let (mut digest, mut size_bytes) = (Sha256::new(), 0);
+    let mut bytes = read_file(snapshot).await.map_err(unreadable)?;
+    while let Some(chunk) = bytes.next().await {
+        let chunk = chunk.map_err(unreadable)?;
+        size_bytes += chunk.len() as u64;
+        digest.update(&chunk);
+    }
+    let sha256 = hex::encode(digest.finalize());
+    let bytes = read_file(snapshot).await.map_err(unreadable)?;
+    let part = Part::Database;
+    writer.add(&part, size_bytes, &sha256, bytes).await?;
+    Ok(size_bytes)
+}
+
+async fn read_file(path: &Path) -> io::Result<ReaderStream<tokio::fs::File>> {
+    let file = tokio::fs::File::open(path).await?;
+    Ok(ReaderStream::with_capacity(file, CHUNK_BYTES))
+}
+
+/// A folder `FILE.part` for what is not finished; it goes with the value.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn beside(file: &Path) -> Result<Self, Refusal> {
+        let mut name = file.as_os_str().to_owned();
+        name.push(".part");
+        let folder = PathBuf::from(name);
+        let shown = folder.display();
+        match DirBuilder::new().mode(0o700).create(&folder) {
+            Ok(()) => Ok(Self(folder)),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(Refusal::new(format!(
+                "{shown} exists: another backup is writing it, or one was killed. If none runs, remove it and try again."
+            ))),
+            Err(error) => Err(Refusal::new(format!(
+                "The folder {shown} cannot be made ({error}). Choose a folder with room that this user may write to."
+            ))),
+        }
+    }
+
+    fn snapshot(&self) -> PathBuf {
+        self.0.join("gatehouse.db")
+    }
+
+    fn backup(&self) -> PathBuf {
+        self.0.join("backup")
+    }
+
+    /// Gives the finished backup its name, to last through a power cut.
+    fn publish(self, file: &Path) -> Result<(), Refusal> {
+        fs::rename(self.backup(), file)
+            .and_then(|()| sync_folder_of(file))
+            .map_err(|error| {
+                Refusal::new(format!(
+                    "The backup cannot be named {} ({error}). Choose another name.",
+                    file.display()
+                ))
+            })
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            eprintln!("{} could not be removed ({error}).", self.0.display());
+        }
+    }
+}

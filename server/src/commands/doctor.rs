@@ -1,0 +1,299 @@
+//! `gatehouse doctor`: looks, says what to do, and changes nothing. The portal may run meanwhile.
+
+use std::{fmt, fs, io, os::unix::fs::PermissionsExt, path::Path, sync::Arc, time::Duration};
+
+use gatehouse_core::ports::{Clock, Store, blobs::Blobs};
+use gatehouse_storage::{FileBlobs, StoreHandle};
+use rustls::{
+    CertificateError, Error as TlsError, RootCertStore,
+    client::{WebPkiServerVerifier, danger::ServerCertVerifier},
+    crypto::ring,
+};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject};
+
+use super::{existing_secret, refuse, sqlite_file};
+use crate::{
+    config::{Config, TlsFiles},
+    http::tls,
+    refusal::Refusal,
+    system::SystemClock,
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Grade {
+    Ok,
+    Warning,
+    Problem,
+}
+
+/// One line of the answer.
+#[derive(Debug, PartialEq, Eq)]
+struct Finding {
+    grade: Grade,
+    text: String,
+}
+
+impl Finding {
+    fn new(grade: Grade, text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self { grade, text }
+    }
+
+    /// `Ok` with its text, or the refusal as a problem.
+    fn of(result: Result<String, Refusal>) -> Self {
+        match result {
+            Ok(text) => Self::new(Grade::Ok, text),
+            Err(refusal) => Self::new(Grade::Problem, refusal.to_string()),
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let grade = match self.grade {
+            Grade::Ok => "ok",
+            Grade::Warning => "warning",
+            Grade::Problem => "problem",
+        };
+        write!(f, "{grade:<8} {}", self.text)
+    }
+}
+
+/// Prints a line for everything it looked at.
+///
+/// # Errors
+/// When at least one of them is a problem.
+pub(super) async fn doctor(config: &Config) -> Result<(), Refusal> {
+    let findings = examine(config).await;
+    for finding in &findings {
+        println!("{finding}");
+    }
+    let is_problem = |finding: &&Finding| finding.grade == Grade::Problem;
+    match findings.iter().filter(is_problem).count() {
+        0 => Ok(()),
+        problems => Err(Refusal::new(format!(
+            "{problems} of these are problems. Do what their lines say, then run gatehouse doctor again."
+        ))),
+    }
+}
+
+async fn examine(config: &Config) -> Vec<Finding> {
+    let mut findings = vec![
+        Finding::new(Grade::Ok, "The configuration loads."),
+        data_dir(&config.data_dir),
+        Finding::of(
+            existing_secret(&config.data_dir).map(|_| "The signing secret is in place.".into()),
+        ),
+    ];
+    findings.extend(database(config).await);
+    findings.extend(
+        config
+            .tls
+            .as_ref()
+            .map(|files| Finding::of(certificate(files, SystemClock.now_ms()))),
+    );
+    findings.extend(proxies(config));
+    findings
+}
+
+fn data_dir(path: &Path) -> Finding {
+    let shown = path.display();
+    match fs::metadata(path) {
+        Err(error) => Finding::new(
+            Grade::Problem,
+            format!(
+                "The data folder {shown} cannot be looked into ({error}). Name the right one with --data-dir; gatehouse serve makes a new one."
+            ),
+        ),
+        Ok(facts) if !facts.is_dir() => Finding::new(
+            Grade::Problem,
+            format!("The data folder {shown} is a file. Name a folder with --data-dir."),
+        ),
+        Ok(facts) if facts.permissions().mode() & 0o077 != 0 => Finding::new(
+            Grade::Warning,
+            format!("Other users may look into the data folder {shown}. Run: chmod 700 {shown}"),
+        ),
+        Ok(_) => Finding::new(
+            Grade::Ok,
+            format!("The data folder {shown} is yours alone."),
+        ),
+    }
+}
+
+async fn database(config: &Config) -> Vec<Finding> {
+    // Connecting would make the file.
+    if let Some(file) = sqlite_file(config).filter(|file| !file.is_file()) {
+        let text = format!(
+            "There is no database {}. gatehouse serve makes a new one; gatehouse restore brings one back.",
+            file.display()
+        );
+        return vec![Finding::new(Grade::Problem, text)];
+    }
+    let store = match StoreHandle::connect(config.database_url.expose()).await {
+        Ok(store) => store,
+        Err(error) => return vec![Finding::of(Err(refuse(error)))],
+    };
+    let findings = inside_database(&store, &config.blob_dir).await;
+    store.close().await;
+    findings
+}
+
+async fn inside_database(store: &StoreHandle, blob_dir: &Path) -> Vec<Finding> {
+    let schema = match schema(store).await {
+        Ok(schema) => schema,
+        Err(refusal) => return vec![Finding::of(Err(refusal))],
+    };
+    // An older schema may lack the tables that the next questions go to.
+    if schema.grade != Grade::Ok {
+        return vec![schema];
+    }
+    let rows = store.store();
+    let mut findings = vec![schema];
+    findings.push(
+        accounts(rows.as_ref())
+            .await
+            .unwrap_or_else(|refusal| Finding::of(Err(refusal))),
+    );
+    findings.extend(
+        images(rows.as_ref(), blob_dir)
+            .await
+            .unwrap_or_else(|refusal| vec![Finding::of(Err(refusal))]),
+    );
+    findings
+}
+
+async fn schema(store: &StoreHandle) -> Result<Finding, Refusal> {
+    store.check_version().await.map_err(refuse)?;
+    let applied = store
+        .applied_migration()
+        .await
+        .map_err(refuse)?
+        .unwrap_or(0);
+    let newest = store.newest_migration();
+    Ok(if applied < newest {
+        let text = format!(
+            "The database has an older schema (migration {applied} of {newest}). Run gatehouse migrate, or start the portal."
+        );
+        Finding::new(Grade::Warning, text)
+    } else {
+        let text =
+            format!("The database opens and has the schema of this version (migration {newest}).");
+        Finding::new(Grade::Ok, text)
+    })
+}
+
+async fn accounts(rows: &dyn Store) -> Result<Finding, Refusal> {
+    Ok(match rows.count_users().await.map_err(refuse)? {
+        0 => Finding::new(
+            Grade::Warning,
+            "There is no account yet. gatehouse serve prints a set-up link, or run gatehouse admin create.",
+        ),
+        count => Finding::new(Grade::Ok, format!("Accounts: {count}.")),
+    })
+}
+
+/// Looks whether the image of every release is there with the right length.
+async fn images(rows: &dyn Store, blob_dir: &Path) -> Result<Vec<Finding>, Refusal> {
+    let catalog = rows
+        .load_catalog(SystemClock.now_ms())
+        .await
+        .map_err(refuse)?;
+    // Opening would make the folder.
+    let blobs = blob_dir.is_dir().then(|| FileBlobs::open(blob_dir));
+    let blobs = blobs.transpose().map_err(refuse)?;
+    let mut findings = Vec::new();
+    for release in &catalog.releases {
+        let wanted_bytes = release.artifact.size_bytes.unsigned_abs();
+        let there_bytes = match &blobs {
+            Some(blobs) => blobs
+                .size_bytes(&release.artifact.sha256)
+                .await
+                .map_err(refuse)?,
+            None => None,
+        };
+        if there_bytes != Some(wanted_bytes) {
+            let there = there_bytes.map_or("missing".into(), |bytes| {
+                format!("{bytes} bytes long instead of {wanted_bytes}")
+            });
+            findings.push(Finding::new(
+                Grade::Problem,
+                format!(
+                    "The image {} ({}) is {there}. Put its blob {} back from a backup.",
+                    release.file_name, release.version, release.artifact.sha256
+                ),
+            ));
+        }
+    }
+    if findings.is_empty() {
+        findings.push(Finding::new(
+            Grade::Ok,
+            format!("Images: {}, all in place.", catalog.releases.len()),
+        ));
+    }
+    Ok(findings)
+}
+
+fn certificate(files: &TlsFiles, now_ms: i64) -> Result<String, Refusal> {
+    tls::server_config(&files.cert, &files.key)?;
+    let shown = files.cert.display();
+    match verdict(&files.cert, now_ms) {
+        Err(TlsError::InvalidCertificate(
+            CertificateError::Expired | CertificateError::ExpiredContext { .. },
+        )) => Err(Refusal::new(format!(
+            "The certificate {shown} has expired. Renew it, then start the portal again."
+        ))),
+        Err(TlsError::InvalidCertificate(
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. },
+        )) => Err(Refusal::new(format!(
+            "The certificate {shown} is not valid yet. Check the clock of this machine."
+        ))),
+        _dates_are_right => Ok(format!(
+            "The certificate {shown} fits its key and has not expired."
+        )),
+    }
+}
+
+/// Verifies the chain as a client would that trusts its last link. The dates are checked before
+/// anything else; who issued it and for which name does not matter here.
+fn verdict(cert: &Path, now_ms: i64) -> Result<(), TlsError> {
+    let other = |error: &dyn fmt::Display| TlsError::General(error.to_string());
+    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(cert)
+        .and_then(Iterator::collect)
+        .map_err(|error| other(&error))?;
+    let (Some(leaf), Some(last)) = (chain.first(), chain.last()) else {
+        return Err(other(&io::Error::from(io::ErrorKind::UnexpectedEof)));
+    };
+    let mut roots = RootCertStore::empty();
+    roots.add(last.clone())?;
+    let provider = Arc::new(ring::default_provider());
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .map_err(|error| other(&error))?;
+    let name = ServerName::try_from("gatehouse.invalid").map_err(|error| other(&error))?;
+    let now = UnixTime::since_unix_epoch(Duration::from_millis(now_ms.unsigned_abs()));
+    verifier
+        .verify_server_cert(leaf, &chain[1..], &name, &[], now)
+        .map(drop)
+}
+
+fn proxies(config: &Config) -> Option<Finding> {
+    let is_https = config.public_url(config.listen).starts_with("https:");
+    if !is_https || config.tls.is_some() {
+        return None;
+    }
+    Some(if config.trusted_proxies.is_empty() {
+        Finding::new(
+            Grade::Warning,
+            "public_url is https, so a proxy ends the TLS, but trusted_proxies is empty: every visitor seems to come from the proxy, and services would open for it. Set trusted_proxies to its address.",
+        )
+    } else {
+        Finding::new(
+            Grade::Ok,
+            "A proxy ends the TLS and its address is trusted.",
+        )
+    })
+}
+
+#[cfg(test)]
+#[path = "doctor_tests.rs"]
+mod tests;

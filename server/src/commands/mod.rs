@@ -1,0 +1,124 @@
+//! What `gatehouse <command>` does. Each answers with one sentence when it cannot.
+
+mod accounts;
+mod backup;
+mod backup_file;
+mod doctor;
+mod health;
+mod restore;
+mod serve;
+
+use std::{
+    fs::{self, File},
+    io,
+    path::Path,
+};
+
+use gatehouse_core::ports::random_bytes;
+
+use crate::{
+    api,
+    cli::{AdminCommand, Command, Flags},
+    composition::Installation,
+    config::{Config, Environment},
+    http::shutdown,
+    keys::{self, SECRET_BYTES},
+    refusal::Refusal,
+    system::SystemRng,
+};
+
+/// Runs one command to its end.
+///
+/// # Errors
+/// One plain sentence that says what to do.
+pub async fn run(command: Command) -> Result<(), Refusal> {
+    match command {
+        Command::Serve {
+            flags,
+            print_config: true,
+        } => {
+            print!("{}", load(&flags)?.print());
+            Ok(())
+        }
+        Command::Serve {
+            flags,
+            print_config: false,
+        } => serve::serve(load(&flags)?).await,
+        Command::Admin {
+            command:
+                AdminCommand::Create {
+                    flags,
+                    email,
+                    owner,
+                    password_stdin,
+                },
+        } => accounts::create(load(&flags)?, &email, owner, password_stdin).await,
+        Command::Migrate { flags } => migrate(load(&flags)?).await,
+        Command::Backup { flags, file } => backup::backup(&load(&flags)?, &file).await,
+        Command::Restore { flags, file } => restore::restore(&load(&flags)?, &file).await,
+        Command::Doctor { flags } => doctor::doctor(&load(&flags)?).await,
+        Command::Openapi => openapi(),
+        Command::Health { url } => health::health(&url).await,
+    }
+}
+
+fn load(flags: &Flags) -> Result<Config, Refusal> {
+    let environment: Environment = std::env::vars().collect();
+    Config::load(flags, &environment, |path| fs::read_to_string(path))
+}
+
+/// The file behind a `sqlite:` URL; `None` for PostgreSQL.
+fn sqlite_file(config: &Config) -> Option<&Path> {
+    let path = config.database_url.expose().strip_prefix("sqlite:")?;
+    Some(Path::new(path.strip_prefix("//").unwrap_or(path)))
+}
+
+/// Reads the signing secret of an installation that has one, and never makes another.
+fn existing_secret(data_dir: &Path) -> Result<[u8; SECRET_BYTES], Refusal> {
+    if !data_dir.join("keys/secret.bin").exists() {
+        return Err(Refusal::new(format!(
+            "There is no signing secret in {}/keys. Name the right folder with --data-dir; gatehouse serve makes a new secret, gatehouse restore brings the old one back.",
+            data_dir.display()
+        )));
+    }
+    keys::load_or_create(data_dir, || random_bytes(&SystemRng))
+}
+
+/// Does the work, or drops it at SIGTERM or Ctrl-C so that it cleans up behind itself.
+async fn unless_stopped<T>(work: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
+    let stop = shutdown::requested()?;
+    tokio::select! {
+        done = work => done,
+        () = stop => Err(Refusal::new("Stopped before it was done; nothing is left of it. Run it again.")),
+    }
+}
+
+/// Makes new names in the folder of `path` last through a power cut.
+fn sync_folder_of(path: &Path) -> io::Result<()> {
+    let folder = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+fn refuse(error: impl std::error::Error) -> Refusal {
+    Refusal::new(error.to_string())
+}
+
+async fn migrate(config: Config) -> Result<(), Refusal> {
+    let installation = Installation::open(config).await?;
+    println!(
+        "The database has the schema of this version (migration {}).",
+        installation.store.newest_migration()
+    );
+    installation.store.close().await;
+    Ok(())
+}
+
+fn openapi() -> Result<(), Refusal> {
+    let json = api::document()
+        .to_pretty_json()
+        .map_err(|error| Refusal::new(error.to_string()))?;
+    println!("{json}");
+    Ok(())
+}

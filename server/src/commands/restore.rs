@@ -1,0 +1,196 @@
+use std::{
+    fs::{self, DirBuilder, OpenOptions},
+    io::{self, ErrorKind, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use gatehouse_core::ports::blobs::Blobs;
+use gatehouse_storage::{FileBlobs, StoreHandle};
+
+use super::{
+    backup_file::{Part, Reader},
+    refuse, sqlite_file, sync_folder_of, unless_stopped,
+};
+use crate::{composition, config::Config, refusal::Refusal};
+
+/// `gatehouse restore FILE`: reads the whole file before it writes the first byte.
+pub(super) async fn restore(config: &Config, file: &Path) -> Result<(), Refusal> {
+    let target = Target::of(config)?;
+    target.refuse_unless_empty()?;
+    let mut check = Reader::open(file)?;
+    while check.next_entry()?.is_some() {}
+
+    target.refuse_unless_empty()?;
+    let _lock = composition::open_data_dir(config)?;
+    let written = unless_stopped(write(file, &target)).await;
+    if written.is_err() {
+        target.clear();
+    }
+    let images = written?;
+    println!(
+        "Restored the database, {images} images and the signing secret into {}. Start the portal with gatehouse serve.",
+        target.data_dir.display()
+    );
+    Ok(())
+}
+
+/// Where everything goes.
+struct Target<'a> {
+    data_dir: &'a Path,
+    blob_dir: &'a Path,
+    database: &'a Path,
+}
+
+impl<'a> Target<'a> {
+    fn of(config: &'a Config) -> Result<Self, Refusal> {
+        let database = sqlite_file(config).ok_or_else(|| {
+            Refusal::new("A backup holds a SQLite database, but database_url names PostgreSQL. Remove database_url to restore, or use pg_restore.")
+        })?;
+        Ok(Self {
+            data_dir: &config.data_dir,
+            blob_dir: &config.blob_dir,
+            database,
+        })
+    }
+
+    fn refuse_unless_empty(&self) -> Result<(), Refusal> {
+        for folder in [self.data_dir, self.blob_dir] {
+            let shown = folder.display();
+            match fs::read_dir(folder).map(|mut inside| inside.next().is_none()) {
+                Ok(true) => {}
+                Ok(false) => {
+                    return Err(Refusal::new(format!(
+                        "The folder {shown} is not empty. Restore into an empty one: name it with --data-dir."
+                    )));
+                }
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => {
+                    return Err(Refusal::new(format!(
+                        "The folder {shown} cannot be looked into ({error}). Name another with --data-dir."
+                    )));
+                }
+            }
+        }
+        if self.database.exists() {
+            return Err(Refusal::new(format!(
+                "There is a database {} already. Set database_url to a file that does not exist.",
+                self.database.display()
+            )));
+        }
+        Ok(())
+    }
+
+    /// The database under another name: only a whole restore gives it its own.
+    fn unfinished_database(&self) -> PathBuf {
+        self.database.with_added_extension("restoring")
+    }
+
+    /// Takes away what a failed restore wrote. All of it is ours: the folders were empty.
+    fn clear(&self) {
+        let unfinished = self.unfinished_database();
+        for suffix in ["", "-wal", "-shm"] {
+            let mut name = unfinished.clone().into_os_string();
+            name.push(suffix);
+            tell(&PathBuf::from(&name), fs::remove_file(&name));
+        }
+        for folder in [self.blob_dir, self.data_dir] {
+            tell(folder, empty(folder));
+        }
+    }
+}
+
+fn empty(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            fs::remove_dir_all(entry.path())?;
+        } else {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// The restore has failed already; what stays behind is said, not thrown.
+fn tell(path: &Path, removed: io::Result<()>) {
+    match removed {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            eprintln!("{} could not be removed ({error}).", path.display());
+        }
+        _gone => {}
+    }
+}
+
+/// Answers how many images there were.
+async fn write(file: &Path, target: &Target<'_>) -> Result<u64, Refusal> {
+    let blobs = FileBlobs::open(target.blob_dir).map_err(refuse)?;
+    let unfinished = target.unfinished_database();
+    let mut reader = Reader::open(file)?;
+    let mut images = 0;
+    while let Some(part) = reader.next_entry()? {
+        match part {
+            Part::Database => write_file(&mut reader, &unfinished)?,
+            Part::Secret => write_secret(&mut reader, target.data_dir)?,
+            Part::Blob(_) => {
+                write_blob(&mut reader, &blobs).await?;
+                images += 1;
+            }
+        }
+    }
+    check_database(&unfinished).await?;
+    fs::rename(&unfinished, target.database)
+        .and_then(|()| sync_folder_of(target.database))
+        .map_err(|error| not_written(target.database, &error))?;
+    Ok(images)
+}
+
+fn write_secret(reader: &mut Reader, data_dir: &Path) -> Result<(), Refusal> {
+    let folder = data_dir.join("keys");
+    DirBuilder::new()
+        .mode(0o700)
+        .create(&folder)
+        .map_err(|error| not_written(&folder, &error))?;
+    write_file(reader, &folder.join("secret.bin"))
+}
+
+fn write_file(reader: &mut Reader, path: &Path) -> Result<(), Refusal> {
+    let failed = |error: io::Error| not_written(path, &error);
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(failed)?;
+    while let Some(chunk) = reader.chunk()? {
+        file.write_all(&chunk).map_err(failed)?;
+    }
+    file.sync_all()
+        .and_then(|()| sync_folder_of(path))
+        .map_err(failed)
+}
+
+/// The store names it by its bytes; a wrong digest ends this before it becomes visible.
+async fn write_blob(reader: &mut Reader, blobs: &FileBlobs) -> Result<(), Refusal> {
+    let mut upload = blobs.start().await.map_err(refuse)?;
+    while let Some(chunk) = reader.chunk()? {
+        upload.write(chunk).await.map_err(refuse)?;
+    }
+    upload.finish().await.map_err(refuse)
+}
+
+async fn check_database(path: &Path) -> Result<(), Refusal> {
+    let store = StoreHandle::connect(&format!("sqlite:{}", path.display()))
+        .await
+        .map_err(refuse)?;
+    let checked = store.check_version().await;
+    store.close().await;
+    checked.map_err(refuse)
+}
+
+fn not_written(path: &Path, error: &io::Error) -> Refusal {
+    Refusal::new(format!(
+        "{} cannot be written ({error}). Choose a data folder with room that this user may write to.",
+        path.display()
+    ))
+}

@@ -1,0 +1,218 @@
+//! Where the portal is put together: the only place that names adapters.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use axum::Router;
+use gatehouse_core::{
+    Portal, Settings,
+    client_address::Resolver,
+    firmware::FirmwareSettings,
+    ports::{Ports, blobs::Blobs, random_bytes},
+};
+use gatehouse_storage::{FileBlobs, StoreHandle};
+use gatehouse_types::codes;
+use http::StatusCode;
+use tokio::{task::JoinHandle, time::MissedTickBehavior};
+use tower_http::csrf::CsrfLayer;
+
+use crate::{
+    api,
+    config::Config,
+    firmware::{self, ImageCache},
+    http::{assets, front::Front, problem::Problem, request_id::RequestIds},
+    keys, lock,
+    refusal::Refusal,
+    router_link::DaemonLink,
+    state::{AppState, Inner},
+    system::{SystemClock, SystemRng},
+    web,
+};
+
+/// A portal with its data open, not yet listening.
+pub struct Installation {
+    /// The rooms.
+    pub portal: Arc<Portal>,
+    /// The database.
+    pub store: StoreHandle,
+    /// The images.
+    pub blobs: Arc<dyn Blobs>,
+    /// What the operator decided.
+    pub config: Config,
+    /// Keeps a second process out of a SQLite data folder.
+    _lock: Option<lock::DataLock>,
+}
+
+impl Installation {
+    /// Opens data folder, keys, database and blobs; brings the schema up to date.
+    ///
+    /// # Errors
+    /// A sentence: the folder is not writable or in use, the database is newer or does not answer.
+    pub async fn open(config: Config) -> Result<Self, Refusal> {
+        let lock = open_data_dir(&config)?;
+        let store = StoreHandle::connect(config.database_url.expose())
+            .await
+            .map_err(refuse)?;
+        store.migrate().await.map_err(refuse)?;
+        let secret = keys::load_or_create(&config.data_dir, || random_bytes(&SystemRng))?;
+        let blobs: Arc<dyn Blobs> = Arc::new(FileBlobs::open(&config.blob_dir).map_err(refuse)?);
+        let ports = Ports {
+            store: store.store(),
+            blobs: blobs.clone(),
+            router_link: Arc::new(DaemonLink {
+                clock: Arc::new(SystemClock),
+                rng: Arc::new(SystemRng),
+            }),
+            clock: Arc::new(SystemClock),
+            rng: Arc::new(SystemRng),
+        };
+        let settings = Settings {
+            secret,
+            firmware: FirmwareSettings {
+                default_expiry_minutes: i64::from(config.jwt_default_expiry_minutes),
+                max_upload_bytes: config.max_upload_bytes,
+                no_jwt: config.no_jwt,
+            },
+        };
+        let portal = Portal::new(ports, &settings).map_err(refuse)?;
+        portal.firmware.reload_catalog().await.map_err(refuse)?;
+        Ok(Self {
+            portal,
+            store,
+            blobs,
+            config,
+            _lock: lock,
+        })
+    }
+
+    /// Removes what an interrupted upload left behind, where nobody else can be uploading.
+    ///
+    /// # Errors
+    /// A sentence when database or blob folder do not answer.
+    pub async fn sweep(&self) -> Result<(), Refusal> {
+        if self.store.is_sqlite() {
+            let swept = self.portal.firmware.sweep_blobs().await.map_err(refuse)?;
+            if swept > 0 {
+                tracing::info!(swept, "removed what interrupted uploads left behind");
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the router together for the address that people type.
+    ///
+    /// # Errors
+    /// A sentence when `public_url` is no origin.
+    pub fn front(&self, public_url: &str) -> Result<Front, Refusal> {
+        let config = self.config.clone();
+        let resolver = Resolver::new(config.trusted_proxies.clone(), config.forwarded_header);
+        let state = AppState::new(Inner {
+            portal: self.portal.clone(),
+            store: self.store.clone(),
+            public_url: public_url.into(),
+            sign_in_cookie: web::cookie::SignInCookie::for_url(public_url),
+            images: ImageCache::default(),
+            blobs: self.blobs.clone(),
+            clock: Arc::new(SystemClock),
+            pkg_path: assets::pkg_path(),
+            config,
+        });
+        Ok(Front::new(
+            router(state, public_url)?,
+            resolver,
+            RequestIds::new(random_bytes(&SystemRng)),
+        ))
+    }
+
+    /// Starts what goes on without anybody asking; it ends with the handles.
+    pub fn start_background(&self) -> Vec<JoinHandle<()>> {
+        let (keeper, follower, flusher) = (
+            self.portal.clone(),
+            self.portal.clone(),
+            self.portal.clone(),
+        );
+        vec![
+            every(Duration::from_secs(1), "keep access sessions", move || {
+                let portal = keeper.clone();
+                async move { portal.access.keep().await }
+            }),
+            every(Duration::from_millis(500), "follow changes", move || {
+                let portal = follower.clone();
+                async move { portal.firmware.follow_changes().await }
+            }),
+            every(Duration::from_secs(5), "note sightings", move || {
+                let portal = flusher.clone();
+                async move { portal.firmware.flush_sightings().await }
+            }),
+        ]
+    }
+}
+
+/// Takes the data folder; the lock is for SQLite, which bears one process only.
+///
+/// # Errors
+/// A sentence when the folder cannot be made or is in use.
+pub fn open_data_dir(config: &Config) -> Result<Option<lock::DataLock>, Refusal> {
+    lock::make_data_dir(&config.data_dir)?;
+    config
+        .uses_sqlite()
+        .then(|| lock::DataLock::take(&config.data_dir))
+        .transpose()
+}
+
+fn router(state: AppState, public_url: &str) -> Result<Router, Refusal> {
+    // Pages spawn their loading on this runtime; a second portal in one process finds it set.
+    let _already_set = any_spawner::Executor::init_tokio();
+    // Behind a proxy that changes Host, the address that people type still counts as ours.
+    let csrf = CsrfLayer::new()
+        .add_trusted_origin(public_url)
+        .map_err(|error| {
+            Refusal::new(format!("public_url {public_url} is no origin ({error})."))
+        })?;
+    let csrf = csrf.with_rejection_response(|_| {
+        use axum::response::IntoResponse;
+        Problem::new(
+            StatusCode::FORBIDDEN,
+            codes::CSRF,
+            "The request came from another site and was refused.",
+        )
+        .into_response()
+    });
+    let (api, _document) = api::routes().split_for_parts();
+    let site_root = std::env::var_os("LEPTOS_SITE_ROOT").map(PathBuf::from);
+    Ok(api
+        .merge(api::docs::router())
+        .merge(firmware::router())
+        .merge(assets::router(site_root))
+        .merge(web::router())
+        .method_not_allowed_fallback(|| async { crate::http::problem::method_not_allowed() })
+        .layer(csrf)
+        .with_state(state))
+}
+
+fn every<F, W>(period: Duration, what: &'static str, work: F) -> JoinHandle<()>
+where
+    F: Fn() -> W + Send + 'static,
+    W: Future<Output = gatehouse_core::Result<()>> + Send,
+{
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(period);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = work().await {
+                tracing::warn!(%error, "could not {what}; trying again");
+            }
+        }
+    })
+}
+
+fn refuse(error: impl std::error::Error) -> Refusal {
+    let causes: Vec<String> = std::iter::successors(error.source(), |cause| cause.source())
+        .map(ToString::to_string)
+        .collect();
+    if causes.is_empty() {
+        Refusal::new(error.to_string())
+    } else {
+        Refusal::new(format!("{error} ({})", causes.join(": ")))
+    }
+}

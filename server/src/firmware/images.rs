@@ -1,0 +1,236 @@
+//! The bytes of an image with the headers that go with them.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use bytes::{Bytes, BytesMut};
+use futures_util::TryStreamExt;
+use gatehouse_core::{Error, firmware::CatalogRelease, ports::blobs::Blobs};
+use gatehouse_types::codes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use moka::sync::Cache;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::{
+    conditions::{self, Validators, Verdict},
+    range::{self, Wanted},
+};
+use crate::{http::problem::Problem, state::AppState};
+
+/// Larger images are streamed from the store.
+const CACHED_MAX_BYTES: u64 = 4 * 1024 * 1024;
+const CACHE_BYTES: u64 = 64 * 1024 * 1024;
+/// What an entry costs beside its bytes.
+const ENTRY_BYTES: u32 = 1024;
+const X_MD5: HeaderName = HeaderName::from_static("x-md5");
+
+/// Small images and the headers of all, made once for each release.
+pub struct ImageCache(Cache<Uuid, Arc<Image>>);
+
+/// An image that is ready to be sent.
+pub(super) struct Image {
+    sha256: String,
+    size_bytes: u64,
+    etag: String,
+    modified_s: i64,
+    headers: HeaderMap,
+    bytes: Option<Bytes>,
+}
+
+impl Default for ImageCache {
+    fn default() -> Self {
+        let weigh = |_: &Uuid, image: &Arc<Image>| {
+            ENTRY_BYTES
+                + image
+                    .bytes
+                    .as_ref()
+                    .map_or(0, |bytes| u32::try_from(bytes.len()).unwrap_or(u32::MAX))
+        };
+        Self(
+            Cache::builder()
+                .max_capacity(CACHE_BYTES)
+                .weigher(weigh)
+                .build(),
+        )
+    }
+}
+
+impl ImageCache {
+    /// The image of a release; read from the store and checked when it is asked for first.
+    pub(super) async fn get(
+        &self,
+        release: &CatalogRelease,
+        blobs: &dyn Blobs,
+    ) -> Result<Arc<Image>, Problem> {
+        let id = release.record.id;
+        if let Some(image) = self.0.get(&id) {
+            return Ok(image);
+        }
+        let image = Arc::new(load(release, blobs).await?);
+        self.0.insert(id, image.clone());
+        Ok(image)
+    }
+}
+
+async fn load(release: &CatalogRelease, blobs: &dyn Blobs) -> Result<Image, Problem> {
+    let record = &release.record;
+    let size_bytes = record.artifact.size_bytes.unsigned_abs();
+    let sha256 = record.artifact.sha256.clone();
+    let modified_s = record.created_at_ms / 1000;
+    let bytes = if size_bytes <= CACHED_MAX_BYTES {
+        Some(read_checked(blobs, &sha256, size_bytes).await?)
+    } else {
+        None
+    };
+    let etag = format!("\"{sha256}\"");
+    let text = |value: String| HeaderValue::try_from(value).map_err(Error::internal);
+    let mut headers = HeaderMap::with_capacity(12);
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/octet-stream"),
+    );
+    headers.insert(
+        header::CONTENT_DISPOSITION,
+        text(format!("attachment; filename=\"{}\"", record.file_name))?,
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private"));
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(header::ETAG, text(etag.clone())?);
+    headers.insert(
+        header::LAST_MODIFIED,
+        text(conditions::http_date(modified_s))?,
+    );
+    headers.insert(X_MD5, text(record.artifact.md5.clone())?);
+    Ok(Image {
+        sha256,
+        size_bytes,
+        etag,
+        modified_s,
+        headers,
+        bytes,
+    })
+}
+
+/// A file that was cut or has rotted must not reach a device.
+async fn read_checked(blobs: &dyn Blobs, sha256: &str, size_bytes: u64) -> Result<Bytes, Problem> {
+    let stream = blobs
+        .read(sha256, 0..size_bytes)
+        .await
+        .map_err(Error::from)?
+        .ok_or_else(|| alarm(sha256, "is missing"))?;
+    let collected: BytesMut = stream
+        .try_collect()
+        .await
+        .map_err(|_| alarm(sha256, "is cut"))?;
+    if hex::encode(Sha256::digest(&collected)) != sha256 {
+        return Err(alarm(sha256, "has rotted"));
+    }
+    Ok(collected.freeze())
+}
+
+fn alarm(sha256: &str, what: &str) -> Problem {
+    tracing::error!(
+        alarm = true,
+        sha256,
+        "an image on disk {what}; restore it from a backup or upload the release again"
+    );
+    Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        codes::INTERNAL,
+        "The image on the portal's disk is damaged; the operator has been told.",
+    )
+}
+
+/// Answers with the image, a part of it, or that the client has it.
+pub(super) async fn answer(
+    app: &AppState,
+    method: &Method,
+    request: &HeaderMap,
+    image: &Image,
+) -> Result<Response, Problem> {
+    let validators = Validators {
+        etag: &image.etag,
+        modified_s: image.modified_s,
+    };
+    match conditions::judge(request, validators) {
+        Verdict::Send => {}
+        Verdict::NotModified => {
+            return Ok((StatusCode::NOT_MODIFIED, image.headers.clone()).into_response());
+        }
+        Verdict::Failed => {
+            return Err(Problem::new(
+                StatusCode::PRECONDITION_FAILED,
+                codes::PRECONDITION_FAILED,
+                "The image is not the one that the request names.",
+            ));
+        }
+    }
+    let asked = request
+        .get(header::RANGE)
+        .and_then(|value| value.to_str().ok());
+    let asked = asked.filter(|_| conditions::range_applies(request, validators));
+    let (status, part) = match range::wanted(asked, image.size_bytes) {
+        Wanted::Whole => (StatusCode::OK, 0..image.size_bytes),
+        Wanted::Part(part) => (StatusCode::PARTIAL_CONTENT, part),
+        Wanted::Nothing => return Ok(unsatisfiable(image.size_bytes)),
+    };
+    let mut headers = image.headers.clone();
+    headers.insert(
+        header::CONTENT_LENGTH,
+        HeaderValue::from(part.end - part.start),
+    );
+    if status == StatusCode::PARTIAL_CONTENT {
+        let range = format!("bytes {}-{}/{}", part.start, part.end - 1, image.size_bytes);
+        headers.insert(
+            header::CONTENT_RANGE,
+            HeaderValue::try_from(range).map_err(Error::internal)?,
+        );
+    }
+    let body = if *method == Method::HEAD {
+        Body::empty()
+    } else {
+        body(app, image, part).await?
+    };
+    Ok((status, headers, body).into_response())
+}
+
+async fn body(app: &AppState, image: &Image, part: std::ops::Range<u64>) -> Result<Body, Problem> {
+    if let Some(bytes) = &image.bytes {
+        let index = |position: u64| usize::try_from(position).map_err(Error::internal);
+        return Ok(Body::from(
+            bytes.slice(index(part.start)?..index(part.end)?),
+        ));
+    }
+    let on_disk = app
+        .blobs
+        .size_bytes(&image.sha256)
+        .await
+        .map_err(Error::from)?;
+    if on_disk != Some(image.size_bytes) {
+        return Err(alarm(&image.sha256, "is missing or cut"));
+    }
+    let stream = app
+        .blobs
+        .read(&image.sha256, part)
+        .await
+        .map_err(Error::from)?
+        .ok_or_else(|| alarm(&image.sha256, "is missing"))?;
+    Ok(Body::from_stream(stream))
+}
+
+fn unsatisfiable(size_bytes: u64) -> Response {
+    let problem = Problem::new(
+        StatusCode::RANGE_NOT_SATISFIABLE,
+        codes::RANGE_NOT_SATISFIABLE,
+        format!("The image has {size_bytes} bytes; the range lies outside."),
+    );
+    let mut response = problem.into_response();
+    if let Ok(value) = HeaderValue::try_from(format!("bytes */{size_bytes}")) {
+        response.headers_mut().insert(header::CONTENT_RANGE, value);
+    }
+    response
+}

@@ -1,0 +1,289 @@
+//! The accept loop: who may come in, how long everything may take, and how the door closes.
+//!
+//! Our own rather than `axum::serve`, which sets no timer, so that a client that never ends its
+//! request head would stay for ever; TLS needs a loop anyway.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody};
+use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tower_http::timeout::TimeoutBody;
+
+use super::client_address::ConnInfo;
+use super::front::Front;
+use super::pace::{OpenRequest, Pace, PacedStream, Patience};
+use crate::refusal::Refusal;
+
+/// What one connection may take, and how many there may be.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// A request head must be complete this long after its first byte.
+    pub head: Duration,
+    /// A TLS handshake must be complete this long after the connection.
+    pub handshake: Duration,
+    /// A connection may be silent this long before, between and after requests.
+    pub idle: Duration,
+    /// A body may stand still this long, in either direction.
+    pub stall: Duration,
+    /// Requests that are still running this long after the stop are cut off.
+    pub shutdown: Duration,
+    /// Connections beyond this many wait in the kernel's queue.
+    pub connections: usize,
+    /// A longer request head is answered with 431.
+    pub head_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(10),
+            handshake: Duration::from_secs(5),
+            idle: Duration::from_secs(75),
+            stall: Duration::from_mins(1),
+            shutdown: Duration::from_secs(8),
+            connections: 20_000,
+            head_bytes: 64 * 1024,
+        }
+    }
+}
+
+/// With no file descriptor left, accepting again at once would only spin.
+const PAUSE_WITHOUT_DESCRIPTORS: Duration = Duration::from_millis(100);
+
+/// A bound address that serves HTTP/1 and HTTP/2, plain or over TLS.
+#[derive(Debug)]
+pub struct Listener {
+    tcp: TcpListener,
+    address: SocketAddr,
+    tls: Option<Arc<ServerConfig>>,
+    limits: Limits,
+}
+
+impl Listener {
+    /// Binds `address`; port 0 picks a free one.
+    ///
+    /// # Errors
+    /// A sentence when the address is taken or not ours.
+    pub async fn bind(
+        address: SocketAddr,
+        tls: Option<Arc<ServerConfig>>,
+        limits: Limits,
+    ) -> Result<Self, Refusal> {
+        let tcp = TcpListener::bind(address)
+            .await
+            .map_err(|error| cannot_bind(address, &error))?;
+        let address = tcp
+            .local_addr()
+            .map_err(|error| cannot_bind(address, &error))?;
+        Ok(Self {
+            tcp,
+            address,
+            tls,
+            limits,
+        })
+    }
+
+    /// Answers the bound address, with the real port.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves `front` until `stop`, then lets running requests end within the limit.
+    ///
+    /// Answers whether all of them did; the others are cut off.
+    pub async fn serve(self, front: Front, stop: impl Future<Output = ()>) -> bool {
+        let hall = Arc::new(Hall::new(front, self.tls, self.limits));
+        let graceful = GracefulShutdown::new();
+        let mut guests = JoinSet::new();
+        let mut stop = pin!(stop);
+        loop {
+            let accepted = tokio::select! {
+                () = &mut stop => break,
+                Some(_left) = guests.join_next() => continue,
+                accepted = accept(&self.tcp, &hall.places) => accepted,
+            };
+            let Some((tcp, peer, place)) = accepted else {
+                continue;
+            };
+            let (hall, watcher) = (Arc::clone(&hall), graceful.watcher());
+            guests.spawn(async move {
+                hall.receive(tcp, peer, watcher).await;
+                drop(place);
+            });
+        }
+        drop(self.tcp);
+        // Dropping `guests` at the end cuts off whoever is still there.
+        timeout(self.limits.shutdown, graceful.shutdown())
+            .await
+            .is_ok()
+    }
+}
+
+fn cannot_bind(address: SocketAddr, error: &io::Error) -> Refusal {
+    Refusal::new(match error.kind() {
+        io::ErrorKind::AddrInUse => format!(
+            "Another program listens on {address}. Stop it, or choose another address with --listen (port 0 picks a free one)."
+        ),
+        _ => format!("Cannot listen on {address} ({error}). Choose another address with --listen."),
+    })
+}
+
+type Place = tokio::sync::OwnedSemaphorePermit;
+
+/// Waits for a free place and a connection; `None` after an error that concerns one peer only.
+async fn accept(
+    tcp: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> Option<(TcpStream, SocketAddr, Place)> {
+    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    match tcp.accept().await {
+        Ok((stream, peer)) => Some((stream, peer, place)),
+        Err(error) if is_peers_fault(&error) => None,
+        Err(error) => {
+            tracing::warn!(%error, "cannot accept connections; trying again shortly");
+            sleep(PAUSE_WITHOUT_DESCRIPTORS).await;
+            None
+        }
+    }
+}
+
+fn is_peers_fault(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    )
+}
+
+/// What all connections share.
+struct Hall {
+    front: Arc<Front>,
+    tls: Option<TlsAcceptor>,
+    http: auto::Builder<TokioExecutor>,
+    limits: Limits,
+    places: Arc<Semaphore>,
+}
+
+impl Hall {
+    fn new(front: Front, tls: Option<Arc<ServerConfig>>, limits: Limits) -> Self {
+        Self {
+            front: Arc::new(front),
+            tls: tls.map(TlsAcceptor::from),
+            http: http_builder(limits),
+            limits,
+            places: Arc::new(Semaphore::new(limits.connections)),
+        }
+    }
+
+    async fn receive(&self, tcp: TcpStream, peer: SocketAddr, watcher: Watcher) {
+        // Small answers must not wait for the peer's acknowledgement (Nagle).
+        if let Err(error) = tcp.set_nodelay(true) {
+            tracing::debug!(%error, "the connection was gone at once");
+            return;
+        }
+        let Some(acceptor) = &self.tls else {
+            return self
+                .converse(tcp, ConnInfo { peer, tls: false }, watcher)
+                .await;
+        };
+        match timeout(self.limits.handshake, acceptor.accept(tcp)).await {
+            Ok(Ok(stream)) => {
+                self.converse(stream, ConnInfo { peer, tls: true }, watcher)
+                    .await;
+            }
+            Ok(Err(error)) => tracing::info!(%peer, %error, "a TLS handshake failed"),
+            Err(_elapsed) => tracing::info!(%peer, "a TLS handshake took too long"),
+        }
+    }
+
+    async fn converse<S>(&self, stream: S, conn: ConnInfo, watcher: Watcher)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Limits {
+            head, idle, stall, ..
+        } = self.limits;
+        let pace = Arc::new(Pace::new());
+        let paced = PacedStream::new(stream, Arc::clone(&pace), Patience { head, idle, stall });
+        let service = service_fn(|request: hyper::Request<Incoming>| {
+            let open = pace.begin(request.version());
+            let front = Arc::clone(&self.front);
+            async move {
+                let request = request.map(|body| timed_body(body, stall));
+                let response = front.answer(conn, request).await;
+                Ok::<_, Infallible>(response.map(|body| OpenBody { body, _open: open }))
+            }
+        });
+        let connection = self.http.serve_connection(TokioIo::new(paced), service);
+        if let Err(error) = watcher.watch(connection).await {
+            tracing::debug!(peer = %conn.peer, %error, "a connection ended early");
+        }
+    }
+}
+
+fn http_builder(limits: Limits) -> auto::Builder<TokioExecutor> {
+    let mut http = auto::Builder::new(TokioExecutor::new());
+    // `PacedStream` times the head, and better than hyper could.
+    http.http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(None)
+        .max_buf_size(limits.head_bytes);
+    let head_bytes = u32::try_from(limits.head_bytes).unwrap_or(u32::MAX);
+    http.http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(head_bytes)
+        .max_concurrent_streams(200);
+    http
+}
+
+/// Bounds the silence of an upload; an empty body needs no clock.
+fn timed_body(body: Incoming, stall: Duration) -> Body {
+    if body.is_end_stream() {
+        Body::empty()
+    } else {
+        Body::new(TimeoutBody::new(stall, body))
+    }
+}
+
+/// An answer's body that keeps its request open until it is sent or given up.
+struct OpenBody {
+    body: Body,
+    _open: OpenRequest,
+}
+
+impl HttpBody for OpenBody {
+    type Data = bytes::Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,19 @@
+//! The portal's way to the network: connections, TLS, and what every answer has in common.
+//!
+//! [`listen::Listener`] accepts and times connections; [`front::Front`] stands before the
+//! router and gives each request its id, its client's address and its safe answer headers.
+
+pub mod assets;
+pub mod client_address;
+pub mod front;
+pub mod headers;
+pub mod json;
+pub mod listen;
+mod pace;
+pub mod problem;
+pub mod request_id;
+pub mod shutdown;
+pub mod tls;
+
+#[cfg(test)]
+mod listen_tests;

@@ -1,0 +1,62 @@
+use axum::{
+    Form,
+    extract::{State, rejection::FormRejection},
+    response::Redirect,
+};
+use gatehouse_app::{
+    forms::{Way, problem},
+    i18n,
+};
+use gatehouse_core::Error;
+use serde::Deserialize;
+
+use crate::{api::auth::Origin, http::problem::Problem, state::AppState};
+
+#[derive(Deserialize)]
+pub(super) struct SetupForm {
+    #[serde(default)]
+    token: String,
+    #[serde(default)]
+    email: String,
+    #[serde(default)]
+    password: String,
+    #[serde(default)]
+    repeat: String,
+}
+
+/// POST `/setup`: makes the first admin; only success burns the link.
+pub(super) async fn set_up(
+    State(app): State<AppState>,
+    Origin(actor): Origin,
+    form: Result<Form<SetupForm>, FormRejection>,
+) -> Result<Redirect, Problem> {
+    let Form(form) =
+        form.map_err(|_| Problem::bad_request("The set-up form could not be read."))?;
+    let back = Way::to("/setup")
+        .with("token", &form.token)
+        .with("email", &form.email);
+    if form.password != form.repeat {
+        return Ok(Redirect::to(
+            back.with("error", i18n::Problem::PasswordsDiffer.code())
+                .path(),
+        ));
+    }
+    let way = match app
+        .portal
+        .identity
+        .set_up(&actor, &form.token, &form.email, &form.password)
+        .await
+    {
+        Ok(()) => Way::to("/login")
+            .with("email", &form.email)
+            .with("ok", i18n::Notice::SetUp.code()),
+        Err(Error::Forbidden(_)) => {
+            Way::to("/setup").with("error", i18n::Problem::SetupLink.code())
+        }
+        Err(Error::Invalid { field, .. }) => back
+            .with("error", i18n::Problem::Invalid.code())
+            .with("field", field),
+        Err(other) => back.with("error", problem(&other).code()),
+    };
+    Ok(Redirect::to(way.path()))
+}

@@ -1,0 +1,115 @@
+use axum::{
+    extract::{Multipart, Path, State, multipart::Field},
+    response::Redirect,
+};
+use gatehouse_app::{
+    forms::{Way, problem},
+    i18n,
+};
+use gatehouse_core::{Actor, Error, firmware::UploadTarget};
+use gatehouse_types::firmware::Release;
+
+use crate::{api::auth::SignedIn, http::problem::Problem, state::AppState};
+
+/// POST `/admin/projects/{project}/upload`: the upload of browsers that run no script.
+///
+/// The field `version` stands before `file` in the form, so the file is streamed as it comes.
+pub(super) async fn upload(
+    State(app): State<AppState>,
+    SignedIn(actor): SignedIn,
+    Path(project): Path<String>,
+    form: Multipart,
+) -> Result<Redirect, Problem> {
+    let page = format!("/admin/projects/{project}");
+    match receive(&app, &actor, &project, form).await {
+        Ok((release, is_new)) => {
+            let notice = if is_new {
+                i18n::Notice::Uploaded
+            } else {
+                i18n::Notice::UploadedBefore
+            };
+            let way =
+                Way::to(format!("{page}/releases/{}", release.version)).with("ok", notice.code());
+            Ok(Redirect::to(way.path()))
+        }
+        Err((version, error)) => {
+            let way = Way::to(format!("{page}/upload"))
+                .with("version", &version)
+                .with("error", problem(&error).code());
+            let field = match &error {
+                Error::Invalid {
+                    field: "version", ..
+                } => "upload.version",
+                Error::Invalid { .. } => "upload.file",
+                _ => return Ok(Redirect::to(way.path())),
+            };
+            Ok(Redirect::to(way.with("field", field).path()))
+        }
+    }
+}
+
+async fn receive(
+    app: &AppState,
+    actor: &Actor,
+    project: &str,
+    mut form: Multipart,
+) -> Result<(Release, bool), (String, Error)> {
+    let mut version = String::new();
+    while let Some(field) = form
+        .next_field()
+        .await
+        .map_err(|_| (version.clone(), broken_off()))?
+    {
+        match field.name() {
+            Some("version") => {
+                version = field
+                    .text()
+                    .await
+                    .map_err(|_| (version.clone(), broken_off()))?
+                    .trim()
+                    .to_owned()
+            }
+            Some("file") => {
+                return store(app, actor, project, &version, field)
+                    .await
+                    .map_err(|error| (version, error));
+            }
+            _ => {}
+        }
+    }
+    Err((
+        version,
+        Error::invalid("file", "Choose an image to upload."),
+    ))
+}
+
+async fn store(
+    app: &AppState,
+    actor: &Actor,
+    project: &str,
+    version: &str,
+    mut file: Field<'_>,
+) -> Result<(Release, bool), Error> {
+    let file_name = file
+        .file_name()
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned);
+    let target = UploadTarget {
+        project,
+        version,
+        file_name: file_name.as_deref(),
+        content_length: None,
+    };
+    let mut upload = app.portal.firmware.begin_upload(actor, target).await?;
+    while let Some(chunk) = file.chunk().await.map_err(|_| broken_off())? {
+        upload.write(chunk).await?;
+    }
+    upload.finish(None).await
+}
+
+fn broken_off() -> Error {
+    Error::invalid(
+        "file",
+        "The upload broke off before its end; nothing was kept. Send it again.",
+    )
+}
