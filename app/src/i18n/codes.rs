@@ -68,8 +68,6 @@ code_set! {
         Withdrawn "withdrawn" => "Withdrawn. Devices are no longer offered it." | "Retirada. Ya no se ofrece a los dispositivos.",
         /// A token ended.
         TokenRevoked "token_revoked" => "The token is revoked. It no longer works." | "El token está revocado. Ya no funciona.",
-        /// The router daemon answered a test.
-        RouterReachable "router_reachable" => "The router answered." | "El router ha respondido.",
     }
 }
 

@@ -66,7 +66,6 @@ texts! {
         opened_at: "Opened" | "Abierta",
         time_left: "Time left" | "Tiempo restante",
         end_reason: "How it ended" | "Cómo terminó",
-        this_device: "This address" | "Esta dirección",
         extend: "Extend" | "Prolongar",
         extend_to: "From now, open for" | "Desde ahora, abrir durante",
         close: "Close" | "Cerrar",
@@ -89,7 +88,6 @@ texts! {
         failed_refused: "The router answered but refused to open the service, so nothing was opened. Tell an admin: the audit trail has the router's reason." | "El router respondió pero no quiso abrir el servicio, así que no se abrió nada. Avisa a un administrador: la auditoría tiene el motivo del router.",
         try_again: "Try again" | "Intentar de nuevo",
         open_again: "Open again" | "Abrir de nuevo",
-        end_title: "End it" | "Terminarla",
         former_user: "A removed account" | "Una cuenta eliminada",
     }
 }

@@ -1,0 +1,171 @@
+//! A backup brings everything back, is taken while the portal works, and is refused when it is
+//! not as it was written.
+
+mod home;
+mod refused;
+
+use std::{fs, net::Ipv4Addr, os::unix::fs::PermissionsExt};
+
+use gatehouse_core::{Actor, identity::SignIn};
+use http::StatusCode;
+use sha2::{Digest, Sha256};
+
+use home::{
+    EMAIL, Home, PASSWORD, PROJECT, device_token, download, furnish, image, mode, names_in, publish,
+};
+
+#[tokio::test]
+async fn a_restored_portal_knows_the_same_account_image_and_keys() {
+    let home = Home::new();
+    let portal = home.open("data").await;
+    furnish(&portal).await;
+    let token = device_token(&portal).await;
+    home.backup("data", "backup").await.expect("writes it");
+    assert_eq!(mode(&home.path("backup")), 0o600);
+    let mut left = names_in(home.0.path());
+    left.sort();
+    assert_eq!(
+        left,
+        ["backup", "data"],
+        "nothing else stays beside the file"
+    );
+    let secret = fs::read(home.path("data/keys/secret.bin")).expect("reads");
+    portal.store.close().await;
+
+    home.restore("restored", "backup")
+        .await
+        .expect("brings it back");
+    assert_eq!(
+        fs::read(home.path("restored/keys/secret.bin")).expect("reads"),
+        secret
+    );
+    for (path, expected) in [
+        ("", 0o700),
+        ("keys", 0o700),
+        ("blobs", 0o700),
+        ("gatehouse.db", 0o600),
+        ("keys/secret.bin", 0o600),
+    ] {
+        assert_eq!(mode(&home.path("restored").join(path)), expected, "{path}");
+    }
+    let restored = home.open("restored").await;
+    let request = SignIn {
+        email: EMAIL,
+        password: PASSWORD,
+        user_agent: "test",
+    };
+    let stranger = Actor::nobody(Some(Ipv4Addr::LOCALHOST.into()), None);
+    restored
+        .portal
+        .identity
+        .sign_in(&stranger, request, false)
+        .await
+        .expect("signs in");
+    assert_eq!(
+        download(&restored, &token, 1).await,
+        (StatusCode::OK, image(1))
+    );
+    assert_eq!(
+        download(&restored, "other", 1).await.0,
+        StatusCode::UNAUTHORIZED
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn backups_taken_while_the_portal_publishes_are_whole() {
+    const BACKUPS: u32 = 4;
+    let home = Home::new();
+    let portal = home.open("data").await;
+    furnish(&portal).await;
+    let token = device_token(&portal).await;
+    let (sender, mut published) = tokio::sync::watch::channel(1);
+    let writing = tokio::spawn(async move {
+        let mut version = 1;
+        while !sender.is_closed() {
+            version += 1;
+            publish(&portal, version).await;
+            sender.send_replace(version);
+        }
+        version
+    });
+    let mut known = Vec::new();
+    for number in 0..BACKUPS {
+        published.changed().await.expect("goes on");
+        let before = *published.borrow_and_update();
+        home.backup("data", &format!("backup{number}"))
+            .await
+            .expect("writes it");
+        known.push((before, *published.borrow_and_update()));
+    }
+    drop(published);
+    let last = writing.await.expect("no write failed");
+    assert!(
+        known.iter().any(|(before, after)| before < after),
+        "nothing was published during {known:?}"
+    );
+
+    for (number, (before, _)) in known.into_iter().enumerate() {
+        let data = format!("restored{number}");
+        home.restore(&data, &format!("backup{number}"))
+            .await
+            .expect("brings it back");
+        let restored = home.open(&data).await;
+        let project = restored
+            .portal
+            .firmware
+            .catalog()
+            .project(PROJECT)
+            .expect("is there")
+            .clone();
+        let versions = u32::try_from(project.releases.len()).expect("few");
+        assert!(
+            (before..=last).contains(&versions),
+            "{before} <= {versions} <= {last}"
+        );
+        for version in 1..=u32::try_from(project.published().count()).expect("few") {
+            assert_eq!(
+                download(&restored, &token, version).await,
+                (StatusCode::OK, image(version))
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_backup_never_writes_over_anything_and_leaves_nothing_when_it_fails() {
+    let home = Home::new();
+    let portal = home.open("data").await;
+    furnish(&portal).await;
+
+    fs::write(home.path("there"), "mine").expect("writes");
+    let refusal = home.backup("data", "there").await.expect_err("refuses");
+    assert!(refusal.contains("exists already"), "{refusal}");
+    assert_eq!(fs::read(home.path("there")).expect("reads"), b"mine");
+
+    let refusal = home.backup("nothing", "backup").await.expect_err("refuses");
+    assert!(refusal.contains("no database"), "{refusal}");
+    assert!(!home.path("nothing").exists());
+
+    let sha256 = hex::encode(Sha256::digest(image(1)));
+    let blob = home.path("data/blobs").join(&sha256[..2]).join(&sha256);
+    let mut rotten = image(1).to_vec();
+    rotten[9] ^= 1;
+    fs::set_permissions(&blob, fs::Permissions::from_mode(0o600)).expect("opens it up");
+    for (bytes, words) in [
+        (&rotten[..], "not the ones that were stored"),
+        (&rotten[..99], "cannot be backed up"),
+    ] {
+        fs::write(&blob, bytes).expect("writes");
+        let refusal = home.backup("data", "backup").await.expect_err("refuses");
+        assert!(
+            refusal.contains(words) && refusal.contains(&sha256),
+            "{refusal}"
+        );
+    }
+    fs::remove_file(&blob).expect("removes");
+    let refusal = home.backup("data", "backup").await.expect_err("refuses");
+    assert!(refusal.contains("is missing"), "{refusal}");
+    let mut left = names_in(home.0.path());
+    left.sort();
+    assert_eq!(left, ["data", "there"]);
+}
