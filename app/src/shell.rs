@@ -34,7 +34,7 @@ pub fn shell() -> impl IntoView {
                 <meta name="color-scheme" content="light dark" />
                 <link rel="icon" href="/favicon.ico" sizes="32x32" />
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
-                <link rel="stylesheet" href=format!("/{}/main.css", page.pkg_path) />
+                <link rel="stylesheet" href=format!("/{}/gatehouse.css", page.pkg_path) />
                 <AutoReload options=leptos_options(&page) />
                 <MetaTags />
             </head>

@@ -7,11 +7,22 @@ use gatehouse_server::{cli::Cli, commands};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match commands::run(Cli::parse().command).await {
+    match commands::run(cli().command).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(refusal) => {
             eprintln!("{refusal}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// `cargo leptos watch` starts the program without a word; it sets this variable.
+fn cli() -> Cli {
+    let is_watched =
+        std::env::args_os().len() == 1 && std::env::var_os("LEPTOS_SITE_ROOT").is_some();
+    if is_watched {
+        Cli::parse_from(["gatehouse", "serve"])
+    } else {
+        Cli::parse()
     }
 }

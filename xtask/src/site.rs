@@ -1,6 +1,6 @@
 //! The browser half, from source to `target/site`, which the server's build script embeds:
 //! ```text
-//! target/site/pkg/<hash>/gatehouse.js, gatehouse_bg.wasm, main.css, snippets/
+//! target/site/pkg/<hash>/gatehouse.js, gatehouse_bg.wasm, gatehouse.css, snippets/
 //! target/site/pkg/current      names <hash>, the first 16 hex digits over those three files
 //! target/site/public/…         files with names of their own (favicon)
 //! ```
@@ -29,7 +29,7 @@ const SOURCES: [&str; 8] = [
     "style",
     "xtask/src/site.rs",
 ];
-const HASHED_FILES: [&str; 3] = ["gatehouse.js", "gatehouse_bg.wasm", "main.css"];
+const HASHED_FILES: [&str; 3] = ["gatehouse.js", "gatehouse_bg.wasm", "gatehouse.css"];
 const PRECOMPRESS_OVER_BYTES: usize = 512;
 const WASM_OPT: &str = "frontend/node_modules/binaryen/bin/wasm-opt";
 
@@ -88,7 +88,7 @@ fn lay_out(raw_wasm: &Path) -> Result<()> {
     optimise(&unhashed.join("gatehouse_bg.wasm"))?;
     fs::copy(
         project::root().join("style/main.css"),
-        unhashed.join("main.css"),
+        unhashed.join("gatehouse.css"),
     )
     .context("style/main.css cannot be copied")?;
 

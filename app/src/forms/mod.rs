@@ -149,6 +149,12 @@ pub fn problem(error: &Error) -> Problem {
 /// Neither a form nor a page tells the cause of a fault, so it goes to the log here.
 pub(crate) fn log_internal(error: &Error) {
     if let Error::Internal(source) = error {
-        leptos::logging::error!("a page or form failed inside the portal: {source}");
+        let first: &dyn std::error::Error = source.as_ref();
+        let chain = std::iter::successors(Some(first), |cause| (*cause).source());
+        let cause = chain
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(": ");
+        tracing::error!(cause, "a page or form failed inside the portal");
     }
 }

@@ -83,7 +83,7 @@ code_set! {
         /// The router daemon does not answer.
         RouterDown "router_unreachable" => "The router does not answer, so nothing was opened. Try again in a minute; if it goes on, tell an admin." | "El router no responde, así que no se abrió nada. Inténtalo en un minuto; si sigue así, avisa a un administrador.",
         /// The other bytes stand under this version already.
-        OtherBytes "other_bytes" => "This version exists with other bytes, and a version never changes. Upload the image under a new version." | "Esta versión ya existe con otros bytes, y una versión nunca cambia. Sube la imagen con una versión nueva.",
+        OtherBytes codes::OTHER_BYTES => "This version exists with other bytes, and a version never changes. Upload the image under a new version." | "Esta versión ya existe con otros bytes, y una versión nunca cambia. Sube la imagen con una versión nueva.",
         /// The request cannot be read.
         BadRequest codes::BAD_REQUEST => "The portal could not read what was sent. Go back, check the form and send it again." | "El portal no pudo leer lo enviado. Vuelve, revisa el formulario y envíalo de nuevo.",
         /// The client's address cannot be told.

@@ -1,33 +1,35 @@
-use leptos::prelude::*;
+//! Copying a text with one click.
+//!
+//! Inside is one button: its `data-text` is what is copied, its `data-done` what it says after.
 
-/// A button that copies a text; it shows itself only where copying works.
+use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+use web_sys::{Element, HtmlElement};
+
+use super::{data, listener, part, say};
+
+/// Shows the hidden button inside it where copying works.
 #[island]
 pub fn CopyButton(
-    /// What is copied.
-    text: String,
-    /// What the button says.
-    label: String,
-    /// What it says once the text is copied.
-    done: String,
+    /// The button.
+    children: Children,
 ) -> impl IntoView {
-    let works = RwSignal::new(false);
-    let copied = RwSignal::new(false);
+    view! { <span use:offer_copy>{children()}</span> }
+}
+
+fn offer_copy(root: Element) {
     // Browsers offer the clipboard to secure pages only.
-    Effect::new(move |_| works.set(window().is_secure_context()));
-    let copy = move |_| {
-        let _promise = window().navigator().clipboard().write_text(&text);
-        copied.set(true);
-    };
-    let says = move || {
-        if copied.get() {
-            done.clone()
-        } else {
-            label.clone()
-        }
-    };
-    view! {
-        <button type="button" class="button" hidden=move || !works.get() on:click=copy aria-live="polite">
-            {says}
-        </button>
+    if !window().is_secure_context() {
+        return;
     }
+    let button: HtmlElement = part(&root, "button");
+    button.set_hidden(false);
+    let clicked = button.clone();
+    button.set_onclick(Some(&listener(move |_: web_sys::Event| {
+        let _promise = window()
+            .navigator()
+            .clipboard()
+            .write_text(&data(&clicked, "data-text"));
+        say(&clicked, &data(&clicked, "data-done"));
+    })));
 }

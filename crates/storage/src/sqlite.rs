@@ -1,6 +1,6 @@
 //! SQLite: one writer that takes its lock at once, and a few readers beside it.
 
-use std::{path::Path, time::Duration};
+use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path, time::Duration};
 
 use gatehouse_core::ports::StoreResult;
 use sqlx::{
@@ -26,6 +26,7 @@ pub(crate) struct SqliteStore {
 impl SqliteStore {
     /// Opens the file, which is made when it is missing.
     pub(crate) async fn connect(path: &Path) -> sqlx::Result<Self> {
+        make_private(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .foreign_keys(true)
@@ -143,4 +144,11 @@ mod tests {
             .await
             .unwrap();
     }
+}
+
+/// SQLite gives its own files the mode of the database; ours is for its owner only.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600);
+    options.open(path).map(drop)
 }

@@ -173,7 +173,7 @@ pub struct Service {
     pub protocol: Transport,
     /// For a browser or for a program.
     pub kind: ServiceKind,
-    /// Scheme and path of the link: `/path` (https), `http:/path` or `https:/path`.
+    /// Scheme and path of the link: `/path` or `http:/path` (http), `https:/path`.
     pub url_path: String,
     /// What a click opens, 1..=480 minutes.
     pub default_minutes: i64,

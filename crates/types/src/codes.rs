@@ -18,6 +18,8 @@ pub const METHOD_NOT_ALLOWED: &str = "method_not_allowed";
 pub const CONFLICT: &str = "conflict";
 /// 409: the name or address is taken.
 pub const TAKEN: &str = "taken";
+/// 409: the version exists with other bytes.
+pub const OTHER_BYTES: &str = "other_bytes";
 /// 409: it is over already.
 pub const FINISHED: &str = "finished";
 /// 409: the last admin cannot be removed, disabled or demoted.

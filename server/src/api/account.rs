@@ -1,7 +1,4 @@
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use gatehouse_types::{
     Page,
     account::{LoginSession, Me},
@@ -10,7 +7,10 @@ use http::StatusCode;
 use uuid::Uuid;
 
 use super::{Refusals, auth::SignedIn};
-use crate::{http::problem::Problem, state::AppState};
+use crate::{
+    http::{extract::Path, problem::Problem},
+    state::AppState,
+};
 
 /// Who asks, and the address that an access session would let in.
 #[utoipa::path(get, path = "/api/v1/me", tag = "account", responses((status = 200, body = Me), Refusals))]

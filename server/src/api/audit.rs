@@ -1,14 +1,14 @@
-use axum::{
-    Json,
-    extract::{Query, State},
-};
+use axum::{Json, extract::State};
 use gatehouse_types::{
     Page,
     audit::{AuditEntry, AuditQuery},
 };
 
 use super::{Refusals, auth::SignedIn};
-use crate::{http::problem::Problem, state::AppState};
+use crate::{
+    http::{extract::Query, problem::Problem},
+    state::AppState,
+};
 
 /// Lists the audit trail, newest first.
 #[utoipa::path(get, path = "/api/v1/audit", tag = "audit", params(AuditQuery), responses((status = 200, body = Page<AuditEntry>), Refusals))]

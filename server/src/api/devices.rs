@@ -1,7 +1,4 @@
-use axum::{
-    Json,
-    extract::{Path, Query, State},
-};
+use axum::{Json, extract::State};
 use gatehouse_types::{
     Page, PageQuery,
     firmware::{Device, DeviceChange, DeviceToken, DeviceWithToken, NewDevice, NewDeviceToken},
@@ -11,7 +8,11 @@ use uuid::Uuid;
 
 use super::{Refusals, auth::SignedIn};
 use crate::{
-    http::{json::ApiJson, problem::Problem},
+    http::{
+        extract::{Path, Query},
+        json::ApiJson,
+        problem::Problem,
+    },
     state::AppState,
 };
 

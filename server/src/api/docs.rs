@@ -43,7 +43,7 @@ fn render(document: &Value, pkg_path: &str) -> String {
     let mut html = format!(
         "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <meta name=\"color-scheme\" content=\"light dark\"><title>JSON API · Gatehouse</title><link rel=\"icon\" href=\"/favicon.ico\">\
-         <link rel=\"stylesheet\" href=\"/{pkg_path}/main.css\"></head><body><header class=\"site-header\"><div class=\"site-bar\">\
+         <link rel=\"stylesheet\" href=\"/{pkg_path}/gatehouse.css\"></head><body><header class=\"site-header\"><div class=\"site-bar\">\
          <a class=\"brand\" href=\"/\"><span class=\"brand-mark\" aria-hidden=\"true\"></span>Gatehouse</a></div></header>\
          <main id=\"content\"><div class=\"page-head\"><h1>JSON API</h1><p class=\"intro\">{}</p><p><a href=\"/api/openapi.json\">The same as an OpenAPI document</a></p></div>",
         escaped(text(&document["info"], "description"))

@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Query, State},
+    extract::State,
     response::{IntoResponse, Response},
 };
 use gatehouse_core::firmware::Check;
@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::{Refusals, auth::Device};
 use crate::{
-    http::{json::ApiJson, problem::Problem},
+    http::{extract::Query, json::ApiJson, problem::Problem},
     state::AppState,
 };
 

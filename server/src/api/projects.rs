@@ -1,7 +1,4 @@
-use axum::{
-    Json,
-    extract::{Path, Query, State},
-};
+use axum::{Json, extract::State};
 use gatehouse_types::{
     Page, PageQuery,
     firmware::{NewProject, Project, ProjectChange},
@@ -10,7 +7,11 @@ use http::StatusCode;
 
 use super::{Refusals, auth::SignedIn};
 use crate::{
-    http::{json::ApiJson, problem::Problem},
+    http::{
+        extract::{Path, Query},
+        json::ApiJson,
+        problem::Problem,
+    },
     state::AppState,
 };
 

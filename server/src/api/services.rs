@@ -1,7 +1,4 @@
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use gatehouse_types::{
     Page,
     access::{Grants, NewService, Service, ServiceChange},
@@ -11,7 +8,7 @@ use uuid::Uuid;
 
 use super::{Refusals, auth::SignedIn};
 use crate::{
-    http::{json::ApiJson, problem::Problem},
+    http::{extract::Path, json::ApiJson, problem::Problem},
     state::AppState,
 };
 

@@ -1,7 +1,4 @@
-use axum::{
-    Json,
-    extract::{Path, Query, State},
-};
+use axum::{Json, extract::State};
 use gatehouse_core::Actor;
 use gatehouse_types::{
     Page,
@@ -12,7 +9,11 @@ use uuid::Uuid;
 
 use super::{Refusals, auth::SignedIn};
 use crate::{
-    http::{json::ApiJson, problem::Problem},
+    http::{
+        extract::{Path, Query},
+        json::ApiJson,
+        problem::Problem,
+    },
     state::AppState,
 };
 

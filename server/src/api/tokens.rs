@@ -1,7 +1,7 @@
 use axum::{
     Json,
     body::Body,
-    extract::{FromRequest, Path, Query, State},
+    extract::{FromRequest, State},
 };
 use bytes::Bytes;
 use gatehouse_core::{Error, actor::Who};
@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     http::{
+        extract::{Path, Query},
         json::{ApiJson, MAX_JSON_BYTES},
         problem::{self, Problem},
     },

@@ -1,8 +1,4 @@
-use axum::{
-    Json,
-    body::Body,
-    extract::{Path, State},
-};
+use axum::{Json, body::Body, extract::State};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use gatehouse_core::{Error, firmware::UploadTarget};
 use gatehouse_types::firmware::Release;
@@ -14,7 +10,7 @@ use http_body_util::BodyExt;
 
 use super::{Refusals, auth::SignedIn};
 use crate::{
-    http::{json::broken_off, problem::Problem},
+    http::{extract::Path, json::broken_off, problem::Problem},
     state::AppState,
 };
 

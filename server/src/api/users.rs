@@ -1,7 +1,4 @@
-use axum::{
-    Json,
-    extract::{Path, Query, State},
-};
+use axum::{Json, extract::State};
 use gatehouse_types::{
     Page, PageQuery,
     account::{LoginSession, NewUser, User, UserChange},
@@ -11,7 +8,11 @@ use uuid::Uuid;
 
 use super::{Refusals, auth::SignedIn};
 use crate::{
-    http::{json::ApiJson, problem::Problem},
+    http::{
+        extract::{Path, Query},
+        json::ApiJson,
+        problem::Problem,
+    },
     state::AppState,
 };
 

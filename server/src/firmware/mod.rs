@@ -9,7 +9,7 @@ mod range;
 
 use axum::{
     Json, Router,
-    extract::{Path, RawQuery, State},
+    extract::{RawQuery, State},
     response::Response,
     routing::get,
 };
@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use crate::{
     api::auth::{Origin, Visitor, bearer},
     config::QueryToken,
-    http::problem::Problem,
+    http::{extract::Path, problem::Problem},
     state::AppState,
 };
 

@@ -5,6 +5,7 @@
 
 pub mod assets;
 pub mod client_address;
+pub mod extract;
 pub mod front;
 pub mod headers;
 pub mod json;

@@ -1,11 +1,15 @@
 use axum::{
-    extract::{Query, State},
+    extract::State,
     response::{IntoResponse, Response},
 };
 use gatehouse_types::audit::{AuditEntry, AuditQuery};
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 
-use crate::{api::auth::SignedIn, http::problem::Problem, state::AppState};
+use crate::{
+    api::auth::SignedIn,
+    http::{extract::Query, problem::Problem},
+    state::AppState,
+};
 
 const HEAD: &str = "id,at,actor_kind,actor_id,actor_name,ip,action,target_kind,target_id,result,detail,request_id\r\n";
 

@@ -1,5 +1,5 @@
 use axum::{
-    extract::{Multipart, Path, State, multipart::Field},
+    extract::{Multipart, State, multipart::Field},
     response::Redirect,
 };
 use gatehouse_app::{
@@ -9,7 +9,11 @@ use gatehouse_app::{
 use gatehouse_core::{Actor, Error, firmware::UploadTarget};
 use gatehouse_types::firmware::Release;
 
-use crate::{api::auth::SignedIn, http::problem::Problem, state::AppState};
+use crate::{
+    api::auth::SignedIn,
+    http::{extract::Path, problem::Problem},
+    state::AppState,
+};
 
 /// POST `/admin/projects/{project}/upload`: the upload of browsers that run no script.
 ///

@@ -227,7 +227,7 @@ fn compare(
             return Ok(Some(to_release(name, &release.record)));
         }
         return Err(Error::conflict(
-            codes::TAKEN,
+            codes::OTHER_BYTES,
             format!(
                 "Version {} is there already with other bytes. A version never changes: give the new image a new one.",
                 release.record.version

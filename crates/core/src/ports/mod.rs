@@ -82,6 +82,10 @@ impl std::error::Error for StoreError {
 
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
+        if let StoreError::Unavailable(cause) | StoreError::Full(cause) = &error {
+            // What becomes of it below has no room for a cause, so it is logged here.
+            tracing::warn!(%cause, "{error}");
+        }
         match error {
             StoreError::Taken => Self::conflict(
                 gatehouse_types::codes::TAKEN,
