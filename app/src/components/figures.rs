@@ -85,6 +85,15 @@ pub fn Meter(
     }
 }
 
+/// The end of an id, where UUIDv7 differ most; the whole of it shows on hover.
+pub fn short_id(id: &str) -> impl IntoView + use<> {
+    let end = match id.rsplit_once('-') {
+        Some((_, end)) if id.len() == 36 => format!("…{end}"),
+        _ => id.to_owned(),
+    };
+    view! { <code title=id.to_owned()>{end}</code> }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -23,7 +23,7 @@
 //! - `<EmptyState title [hint]>` with the next step as children.
 //! - `<Banner tone [title]>`, `<Facts>` with `<Fact term>` children, `<Confirm summary warning action button [extra]>`.
 //! - `<ServiceTile icon name description>` with badge and forms as children, `<Icon name>`, [`icon_choices`].
-//! - `<Time at_ms [relative]>`, [`size`] for bytes, `<Meter label value max>`, `<CodeBlock label text [copy]>`.
+//! - `<Time at_ms [relative]>`, [`size`] for bytes, [`short_id`], `<Meter label value max>`, `<CodeBlock label text [copy]>`.
 //!   [`end_reason`] words the end of a session.
 //! - `<SessionCountdown expires_at_ms href>` and `<ReleaseUpload project max_bytes>` are islands with their
 //!   texts filled in; a page that uses one (or `CodeBlock copy=true`) also places `<IslandScripts/>` once.
@@ -63,7 +63,7 @@ pub use confirm::Confirm;
 pub use data_table::{DataTable, NextPage};
 pub use empty_state::EmptyState;
 pub use facts::{Fact, Facts};
-pub use figures::{Meter, Time, size};
+pub use figures::{Meter, Time, short_id, size};
 pub use hydration::IslandScripts;
 pub use icon::{Icon, icon_choices};
 pub use live::{ReleaseUpload, SessionCountdown};

@@ -11,7 +11,7 @@ use super::loading::loaded;
 use crate::{
     components::{
         Badge, Button, ButtonLink, Card, DataTable, EmptyState, Look, NextPage, Page, TextField,
-        Time, Tone,
+        Time, Tone, short_id,
     },
     context::PageContext,
     forms::Way,
@@ -156,7 +156,7 @@ fn Line(entry: AuditEntry) -> impl IntoView {
             <td title=entry.actor_id>{actor}</td>
             <td><code>{entry.ip.unwrap_or_else(|| "–".to_owned())}</code></td>
             <td><code>{entry.action}</code></td>
-            <td>{entry.target_kind} " " <code>{entry.target_id}</code></td>
+            <td>{entry.target_kind} " " {short_id(&entry.target_id)}</td>
             <td><Badge tone=tone label=result /></td>
             <td>{entry.detail}</td>
         </tr>

@@ -157,6 +157,11 @@ fn fresh_secret(fresh: Fresh, public_url: &str, current_fw: &str) -> AnyView {
 fn facts(device: Record) -> impl IntoView {
     let messages = PageContext::current().messages();
     let (texts, common) = (&messages.device, &messages.common);
+    let group = if device.group.is_empty() {
+        "–".to_owned()
+    } else {
+        device.group
+    };
     let attributes = device
         .attributes
         .into_iter()
@@ -165,7 +170,7 @@ fn facts(device: Record) -> impl IntoView {
     view! {
         <Facts>
             <Fact term=messages.project.device_id><code>{device.device_id.to_string()}</code></Fact>
-            <Fact term=messages.project.group>{device.group}</Fact>
+            <Fact term=messages.project.group>{group}</Fact>
             <Fact term=texts.current>{running(device.current_version)}</Fact>
             <Fact term=texts.last_report>{last_state(device.last_state)}</Fact>
             <Fact term=common.last_seen>{last_seen(device.last_seen_at)}</Fact>

@@ -14,10 +14,7 @@ use super::{
     release::offer_switch,
 };
 use crate::{
-    components::{
-        Button, ButtonLink, Card, CodeBlock, Confirm, DataTable, EmptyState, Fact, Facts, Meter,
-        NextPage, Page, PostForm, Section, StateBadge, TextField, Time, size,
-    },
+    components::{Button, ButtonLink, Card, CodeBlock, Confirm, DataTable, EmptyState, Fact, Facts, Look, Meter, NextPage, Page, PostForm, Section, StateBadge, TextField, Time, size},
     context::PageContext,
     format::fill,
     forms::Way,
@@ -69,6 +66,7 @@ fn show(found: Found) -> impl IntoView {
         messages.projects.title.to_owned(),
     );
     let upload = links::upload(&project.name).into_url();
+    let devices = links::devices(&project.name).into_url();
     let facts = facts(&project, published);
     let releases = release_list(&project.name, releases);
     let field = field(&project.name, versions);
@@ -78,7 +76,10 @@ fn show(found: Found) -> impl IntoView {
         <Page title=project.title intro=project.description back=up>
             {no_jwt_banner()}
             {facts}
-            <p><ButtonLink href=upload>{texts.upload}</ButtonLink></p>
+            <p class="row">
+                <ButtonLink href=upload>{texts.upload}</ButtonLink>
+                <ButtonLink href=devices look=Look::Plain>{texts.devices}</ButtonLink>
+            </p>
             <Section title=texts.releases>{releases}</Section>
             <Section title=texts.versions_in_field>{field}</Section>
             <Section title=texts.ask_title>

@@ -171,7 +171,7 @@ fn Past(sessions: ListPage<AccessSession>, addresses: BTreeMap<Uuid, String>) ->
                     <td><StateBadge state=session.state.as_str() /></td>
                     <td>{reason.unwrap_or("–")}</td>
                     <td><code>{session.client_ip.clone()}</code></td>
-                    <td><Time at_ms=session.opened_at.unwrap_or(session.requested_at).0 /></td>
+                    <td>{opened_at(&session)}</td>
                     <td class="figure">{duration(&session).unwrap_or_else(|| "–".to_owned())}</td>
                 </tr>
             }
@@ -205,3 +205,12 @@ fn owner_cell(
 pub(super) fn duration(session: &AccessSession) -> Option<String> {
     Some(clock_text(session.finished_at?.0 - session.opened_at?.0))
 }
+
+/// A session that failed was never open.
+fn opened_at(session: &AccessSession) -> impl IntoView + use<> {
+    session.opened_at.map_or_else(
+        || "–".into_any(),
+        |at| view! { <Time at_ms=at.0 /> }.into_any(),
+    )
+}
+

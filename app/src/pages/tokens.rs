@@ -11,7 +11,7 @@ use super::{loading::loaded, projects::no_jwt_banner};
 use crate::{
     components::{
         Button, ButtonLink, Choice, Confirm, DataTable, EmptyState, Look, NextPage, Page,
-        SelectField, StateBadge, TextField, Time,
+        SelectField, StateBadge, TextField, Time, short_id,
     },
     context::PageContext,
     format::fill,
@@ -194,7 +194,7 @@ fn row(token: DeviceTokenInfo, back: &str) -> impl IntoView + use<> {
     let device = device_link(&token);
     view! {
         <tr>
-            <td><code>{token.jti.to_string()}</code></td>
+            <td>{short_id(&token.jti.to_string())}</td>
             <td>{token.project}</td>
             <td>{device}</td>
             <td><StateBadge state=state /></td>
@@ -209,10 +209,10 @@ fn row(token: DeviceTokenInfo, back: &str) -> impl IntoView + use<> {
 fn device_link(token: &DeviceTokenInfo) -> AnyView {
     let id = token.device_id.to_string();
     if token.project.is_empty() {
-        return view! { <code>{id}</code> }.into_any();
+        return short_id(&id).into_any();
     }
     let href = links::device(&token.project, &id).into_url();
-    view! { <a href=href><code>{id}</code></a> }.into_any()
+    view! { <a href=href>{short_id(&id)}</a> }.into_any()
 }
 
 fn state(token: &DeviceTokenInfo, now_ms: i64) -> &'static str {

@@ -113,7 +113,7 @@ impl Upload<'_> {
     ///
     /// # Errors
     /// When it is empty, its digest is not the promised one, or version or file name are
-    /// taken by other bytes.
+    /// taken by other bytes or under another spelling.
     pub async fn finish(self, promised_sha256: Option<[u8; 32]>) -> Result<(Release, bool)> {
         let artifact = self.blob.artifact();
         if artifact.size_bytes == 0 {
@@ -155,7 +155,7 @@ impl Upload<'_> {
         compare(
             &self.project,
             catalog.project(&self.project)?,
-            &self.version,
+            (&self.version, &self.spelled),
             &self.file_name,
             artifact,
         )
@@ -193,7 +193,7 @@ impl Firmware {
                 compare(
                     project,
                     catalog.project(project)?,
-                    &version,
+                    (&version, &record.version),
                     &record.file_name,
                     &record.artifact,
                 )?
@@ -214,7 +214,7 @@ impl Firmware {
 fn compare(
     name: &str,
     project: &Arc<super::CatalogProject>,
-    version: &Version,
+    (version, spelled): (&Version, &str),
     file_name: &str,
     artifact: &Artifact,
 ) -> Result<Option<Release>> {
@@ -223,6 +223,15 @@ fn compare(
         .iter()
         .find(|release| release.version == *version)
     {
+        if release.record.version != spelled {
+            return Err(Error::conflict(
+                codes::TAKEN,
+                format!(
+                    "Version {} is there already; {spelled} is another spelling of it.",
+                    release.record.version
+                ),
+            ));
+        }
         if release.record.artifact.sha256 == artifact.sha256 {
             return Ok(Some(to_release(name, &release.record)));
         }

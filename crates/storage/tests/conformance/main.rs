@@ -4,6 +4,7 @@
 //! list below. Each story gets a database of its own.
 
 mod access;
+mod access_sessions;
 mod audit;
 mod databases;
 mod devices;
@@ -11,6 +12,7 @@ mod firmware;
 mod identity;
 mod migrations;
 mod records;
+mod sign_ins;
 
 /// Runs each story on SQLite and on PostgreSQL.
 macro_rules! stories {
@@ -40,18 +42,18 @@ stories! {
         a_set_up_link_works_once_and_not_too_late,
         twenty_people_with_one_set_up_link_make_one_admin,
         the_newest_acknowledgement_counts,
-        a_sign_in_is_found_by_the_hash_of_its_secret,
+        text_is_kept_to_the_letter_or_refused;
+    sign_ins: a_sign_in_is_found_by_the_hash_of_its_secret,
         a_sign_in_of_a_disabled_or_removed_account_is_not_found,
         sign_ins_that_are_over_are_not_listed,
-        sign_ins_are_finished_one_by_one_and_all_but_one,
-        text_is_kept_to_the_letter_or_refused;
+        sign_ins_are_finished_one_by_one_and_all_but_one;
     access: a_router_comes_back_as_it_was_written,
         removing_a_router_takes_its_services_along,
         a_service_comes_back_as_it_was_written,
         a_public_port_is_unique_per_router_and_transport,
         grants_are_replaced_whole,
-        removing_an_account_or_a_service_takes_grants_away,
-        a_session_comes_back_as_it_was_written,
+        removing_an_account_or_a_service_takes_grants_away;
+    access_sessions: a_session_comes_back_as_it_was_written,
         fifty_clicks_at_once_open_one_session,
         a_session_advances_from_the_state_it_is_in,
         sessions_are_filtered_and_paged,
