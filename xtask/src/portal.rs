@@ -24,7 +24,9 @@ pub(crate) fn start(data_dir: &Path, listen: &str, show_output: bool) -> Result<
         .arg("serve")
         .arg("--data-dir")
         .arg(data_dir)
-        .args(["--listen", listen]);
+        .args(["--listen", listen])
+        // A line for each request would drown the demo's last words, and nginx writes none either.
+        .args(["--log-filter", "info,gatehouse::access=warn"]);
     let (process, url) = process::start_listening(serve, show_output)?;
     let portal = Portal::at(url);
     portal.wait_until_ready()?;

@@ -18,8 +18,21 @@ pub fn CodeBlock(
     copy: bool,
 ) -> impl IntoView {
     let common = &PageContext::current().messages().common;
-    let button = copy.then(|| {
-        view! { <CopyButton text=text.clone() label=common.copy.to_owned() done=common.copied.to_owned() /> }
+    let button = copy.then(|| text.clone()).map(|text| {
+        view! {
+            <CopyButton>
+                <button
+                    type="button"
+                    class="button"
+                    hidden
+                    aria-live="polite"
+                    data-text=text
+                    data-done=common.copied
+                >
+                    {common.copy}
+                </button>
+            </CopyButton>
+        }
     });
     view! {
         <div class="code-block">

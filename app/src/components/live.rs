@@ -5,7 +5,8 @@ use leptos::prelude::*;
 use super::{Button, FileField, TextField, size};
 use crate::{
     context::PageContext,
-    islands::{Countdown, CountdownTexts, UploadForm, UploadTexts},
+    format::{clock_text, fill},
+    islands::{Countdown, UploadForm, countdown},
 };
 
 /// The time an access session has left, counted down where scripts run.
@@ -19,13 +20,28 @@ pub fn SessionCountdown(
 ) -> impl IntoView {
     let page = PageContext::current();
     let common = &page.messages().common;
-    let texts = CountdownTexts {
-        time_left: common.time_left.to_owned(),
-        soon_over: common.soon_over.to_owned(),
-        over: common.over.to_owned(),
-        reload: common.reload.to_owned(),
+    let left_ms = (expires_at_ms - page.now_ms).max(0);
+    let is_over = left_ms == 0;
+    let clock = if is_over {
+        common.over.to_owned()
+    } else {
+        fill(common.time_left, &[("time", &clock_text(left_ms))])
     };
-    view! { <Countdown expires_at_ms=expires_at_ms now_ms=page.now_ms href=href texts=texts /> }
+    view! {
+        <Countdown>
+            <span
+                class=countdown::class_name(left_ms)
+                data-left-ms=left_ms
+                data-time-left=common.time_left
+                data-soon-over=common.soon_over
+                data-over=common.over
+            >
+                <span role="timer">{clock}</span>
+                <span class="visually-hidden" role="status"></span>
+                <a href=href hidden=!is_over>{common.reload}</a>
+            </span>
+        </Countdown>
+    }
 }
 
 /// The form that uploads an image as a new release, with progress where scripts run.
@@ -39,37 +55,43 @@ pub fn ReleaseUpload(
 ) -> impl IntoView {
     let page = PageContext::current();
     let upload = &page.messages().upload;
-    let texts = UploadTexts {
-        label: upload.progress.to_owned(),
-        sending: upload.sending.to_owned(),
-        checking: upload.checking.to_owned(),
-        cancel: upload.cancel.to_owned(),
-        cancelled: upload.cancelled.to_owned(),
-        broken: upload.broken.to_owned(),
-        refused: upload.refused.to_owned(),
-        decimal_mark: page.lang.decimal_mark(),
-    };
     let action = format!("/admin/projects/{project}/upload");
-    let file_hint = crate::format::fill(upload.file_hint, &[("size", &size(max_bytes))]);
+    let file_hint = fill(upload.file_hint, &[("size", &size(max_bytes))]);
     view! {
-        <UploadForm
-            put_url=format!("/api/v1/projects/{project}/releases/")
-            page_url=format!("/admin/projects/{project}/releases/")
-            texts=texts
-        >
-            <form class="form" method="post" action=action enctype="multipart/form-data">
-                <TextField
-                    name="version"
-                    label=upload.version
-                    hint=upload.version_hint
-                    scope="upload"
-                    required=true
-                    max_chars=64
-                    mono=true
-                />
-                <FileField name="file" label=upload.file hint=file_hint scope="upload" />
-                <Button>{upload.submit}</Button>
-            </form>
+        <UploadForm>
+            <div
+                class="upload"
+                data-put-url=format!("/api/v1/projects/{project}/releases/")
+                data-page-url=format!("/admin/projects/{project}/releases/")
+                data-decimal-mark=page.lang.decimal_mark().to_string()
+                data-sending=upload.sending
+                data-checking=upload.checking
+                data-cancelled=upload.cancelled
+                data-broken=upload.broken
+                data-refused=upload.refused
+            >
+                <div role="alert" class="banner banner-bad" hidden><p></p></div>
+                <div class="upload-form">
+                    <form class="form" method="post" action=action enctype="multipart/form-data">
+                        <TextField
+                            name="version"
+                            label=upload.version
+                            hint=upload.version_hint
+                            scope="upload"
+                            required=true
+                            max_chars=64
+                            mono=true
+                        />
+                        <FileField name="file" label=upload.file hint=file_hint scope="upload" />
+                        <Button>{upload.submit}</Button>
+                    </form>
+                </div>
+                <div class="upload-progress" hidden>
+                    <progress max="100" value="0" aria-label=upload.progress></progress>
+                    <p class="figure"></p>
+                    <button type="button" class="button">{upload.cancel}</button>
+                </div>
+            </div>
         </UploadForm>
     }
 }

@@ -21,7 +21,7 @@ pub fn Page(
     children: Children,
 ) -> impl IntoView {
     let page = PageContext::current();
-    let document_title = format!("{title} · {}", page.messages().common.product);
+    let document_title = as_title_text(&format!("{title} · {}", page.messages().common.product));
     let back = back.map(|(href, label)| {
         view! { <p class="back"><a href=href><span aria-hidden="true">"← "</span>{label}</a></p> }
     });
@@ -37,6 +37,11 @@ pub fn Page(
             {children()}
         </main>
     }
+}
+
+/// Escapes what leptos_meta 0.8 writes between the title's tags as it is.
+fn as_title_text(title: &str) -> String {
+    title.replace('&', "&amp;").replace('<', "&lt;")
 }
 
 fn outcome(page: &PageContext) -> impl IntoView + use<> {

@@ -1,10 +1,9 @@
 //! Copying a text with one click.
 //!
-//! Inside is one button: its `data-text` is what is copied, its `data-done` what it says after.
+//! The button holds what it copies in `data-text`, and in `data-done` what it says afterwards.
 
 use leptos::prelude::*;
-use wasm_bindgen::JsCast;
-use web_sys::{Element, HtmlElement};
+use web_sys::{Element, Event};
 
 use super::{data, listener, part, say};
 
@@ -22,14 +21,12 @@ fn offer_copy(root: Element) {
     if !window().is_secure_context() {
         return;
     }
-    let button: HtmlElement = part(&root, "button");
-    button.set_hidden(false);
+    let button = part(&root, "button");
     let clicked = button.clone();
-    button.set_onclick(Some(&listener(move |_: web_sys::Event| {
-        let _promise = window()
-            .navigator()
-            .clipboard()
-            .write_text(&data(&clicked, "data-text"));
+    button.set_onclick(Some(&listener(move |_: Event| {
+        let clipboard = window().navigator().clipboard();
+        let _promise = clipboard.write_text(&data(&clicked, "data-text"));
         say(&clicked, &data(&clicked, "data-done"));
     })));
+    button.set_hidden(false);
 }

@@ -4,88 +4,78 @@
 //! clock on the device does not matter. Of the two clocks that a browser has, the one that ran
 //! further counts: the steady one may stand still while the device sleeps, and the countdown must
 //! never promise more than there is.
+//!
+//! The markup: `.countdown` holds what is left in `data-left-ms` and the texts in `data-time-left`
+//! (with `{time}`), `data-soon-over` and `data-over`. Inside it are the timer, an empty status for
+//! what is announced, and a hidden link to the page that shows the state after the end.
 
-use std::time::Duration;
+use std::{cell::Cell, rc::Rc, time::Duration};
 
 use leptos::{leptos_dom::helpers::IntervalHandle, prelude::*};
-use serde::{Deserialize, Serialize};
-use web_sys::js_sys::Date;
+use web_sys::{Element, HtmlElement, js_sys::Date};
 
-use super::steady_ms;
+use super::{data, part, say, steady_ms};
 use crate::format::{clock_text, fill};
 
-const SOON_MS: i64 = 5 * 60 * 1000;
-
-/// What the countdown says, in the language of the page.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct CountdownTexts {
-    /// The time left, with `{time}`.
-    pub time_left: String,
-    /// Announced when five minutes are left.
-    pub soon_over: String,
-    /// Said and announced at the end.
-    pub over: String,
-    /// The link to the page that shows the state after the end.
-    pub reload: String,
-}
+/// With this much left or less, in milliseconds, a session is soon over.
+pub const SOON_MS: i64 = 5 * 60 * 1000;
 
 /// Counts down to the end of a session, every second, and announces only what matters.
 #[island]
 pub fn Countdown(
-    /// When the session ends by the server's clock, in milliseconds since 1970.
-    expires_at_ms: i64,
-    /// When the server rendered this, in milliseconds since 1970.
-    now_ms: i64,
-    /// The page that shows the state after the end.
-    href: String,
-    /// What it says.
-    texts: CountdownTexts,
+    /// The markup named above.
+    children: Children,
 ) -> impl IntoView {
-    let at_first_ms = (expires_at_ms - now_ms).max(0);
-    let left_ms = RwSignal::new(at_first_ms);
-    Effect::new(move |_| count_down(at_first_ms, left_ms));
-
-    let is_over = Memo::new(move |_| left_ms.get() == 0);
-    let is_soon_over = Memo::new(move |_| left_ms.get() <= SOON_MS);
-    let CountdownTexts {
-        time_left,
-        soon_over,
-        over,
-        reload,
-    } = texts;
-    let said_at_end = over.clone();
-    let clock = move || match left_ms.get() {
-        0 => over.clone(),
-        left => fill(&time_left, &[("time", &clock_text(left))]),
-    };
-    // What holds from the first is in the page already and need not be announced.
-    let announcement = move || match (is_over.get(), is_soon_over.get()) {
-        (true, _) if at_first_ms > 0 => said_at_end.clone(),
-        (false, true) if at_first_ms > SOON_MS => soon_over.clone(),
-        _ => String::new(),
-    };
-    view! {
-        <span class="countdown" class:soon=move || is_soon_over.get() class:over=move || is_over.get()>
-            <span role="timer">{clock}</span>
-            <span class="visually-hidden" role="status">{announcement}</span>
-            <a href=href hidden=move || !is_over.get()>{reload}</a>
-        </span>
-    }
+    view! { <span use:count_down>{children()}</span> }
 }
 
-fn count_down(at_first_ms: i64, left_ms: RwSignal<i64>) {
+fn count_down(root: Element) {
+    let countdown = part(&root, ".countdown");
     let stopwatch = Stopwatch::since_page_load();
-    let running: StoredValue<Option<IntervalHandle>> = StoredValue::new(None);
+    let at_first_ms: i64 = data(&countdown, "data-left-ms").parse().unwrap_or(0);
+    let running: Rc<Cell<Option<IntervalHandle>>> = Rc::default();
+    let own_handle = Rc::clone(&running);
     let tick = move || {
-        let left = (at_first_ms - stopwatch.elapsed_ms()).max(0);
-        left_ms.set(left);
-        if left == 0
-            && let Some(interval) = running.get_value()
+        let left_ms = (at_first_ms - stopwatch.elapsed_ms()).max(0);
+        show(&countdown, at_first_ms, left_ms);
+        if left_ms == 0
+            && let Some(interval) = own_handle.get()
         {
             interval.clear();
         }
     };
-    running.set_value(set_interval_with_handle(tick, Duration::from_secs(1)).ok());
+    running.set(set_interval_with_handle(tick, Duration::from_secs(1)).ok());
+}
+
+fn show(countdown: &HtmlElement, at_first_ms: i64, left_ms: i64) {
+    let is_over = left_ms == 0;
+    let is_soon_over = left_ms <= SOON_MS;
+    let over = data(countdown, "data-over");
+    // What holds from the first is in the page already and need not be announced.
+    let announcement = match (is_over, is_soon_over) {
+        (true, _) if at_first_ms > 0 => over.clone(),
+        (false, true) if at_first_ms > SOON_MS => data(countdown, "data-soon-over"),
+        _ => String::new(),
+    };
+    let clock = if is_over {
+        over
+    } else {
+        let time_left = data(countdown, "data-time-left");
+        fill(&time_left, &[("time", &clock_text(left_ms))])
+    };
+    say(&part(countdown, "[role=timer]"), &clock);
+    say(&part(countdown, "[role=status]"), &announcement);
+    part(countdown, "a").set_hidden(!is_over);
+    countdown.set_class_name(class_name(left_ms));
+}
+
+/// The classes of a countdown with this much left.
+pub fn class_name(left_ms: i64) -> &'static str {
+    match left_ms {
+        ..=0 => "countdown soon over",
+        1..=SOON_MS => "countdown soon",
+        _ => "countdown",
+    }
 }
 
 #[derive(Clone, Copy)]

@@ -2,181 +2,116 @@
 //!
 //! The island wraps the ordinary multipart form of the page, catches its submit event and sends the
 //! chosen file as a raw body to the JSON API instead, because only that request can show progress.
+//!
+//! The markup: `.upload` holds in `data-put-url` and `data-page-url` the addresses that the version
+//! is appended to, in `data-decimal-mark` what stands before the decimals of a number, and the
+//! texts: `data-sending` (with `{percent}`, `{speed}` and `{left}`), `data-checking` after the last
+//! byte, and for the ends `data-cancelled`, `data-broken` (the connection) and `data-refused` (an
+//! answer without a reason). Inside it are a hidden alert, `.upload-form` around the form with the
+//! fields `version` and `file`, and `.upload-progress` with bar, line of text and cancel button.
 
-use std::{cell::RefCell, rc::Rc};
-
-use leptos::{ev::SubmitEvent, prelude::*, wasm_bindgen::JsCast};
-use serde::{Deserialize, Serialize};
-use wasm_bindgen::{JsValue, closure::Closure, convert::FromWasmAbi};
+use leptos::prelude::*;
+use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{
-    Event, File, FormData, HtmlFormElement, ProgressEvent, XmlHttpRequest,
-    js_sys::{Function, JSON, Reflect, encode_uri_component},
+    Element, Event, File, FormData, HtmlElement, HtmlFormElement, ProgressEvent, XmlHttpRequest,
+    js_sys::{JSON, Reflect, encode_uri_component},
 };
 
-use super::steady_ms;
+use super::{data, listener, part, say, steady_ms};
 use crate::format::{clock_text, fill, size_text};
-
-/// What the upload says, in the language of the page.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct UploadTexts {
-    /// Names the progress bar.
-    pub label: String,
-    /// While bytes travel, with `{percent}`, `{speed}` and `{left}`.
-    pub sending: String,
-    /// After the last byte, before the answer.
-    pub checking: String,
-    /// The button that stops it.
-    pub cancel: String,
-    /// After it was stopped.
-    pub cancelled: String,
-    /// When the connection broke.
-    pub broken: String,
-    /// When the answer says no without a reason.
-    pub refused: String,
-    /// What stands before the decimals of a number.
-    pub decimal_mark: char,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Upload {
-    Idle,
-    Sending { percent: u64, says: String },
-    Stopped(String),
-}
 
 /// Sends the form inside it with a progress bar, and goes to the release's page when it is kept.
 #[island]
 pub fn UploadForm(
-    /// Where the version is put; the version is appended.
-    put_url: String,
-    /// The page of a release; the version is appended.
-    page_url: String,
-    /// What it says.
-    texts: UploadTexts,
-    /// The ordinary form, with the fields `version` and `file`.
+    /// The markup named above.
     children: Children,
 ) -> impl IntoView {
-    let state = RwSignal::new(Upload::Idle);
-    let request: Rc<RefCell<Option<XmlHttpRequest>>> = Rc::default();
-    let cancel_label = texts.cancel.clone();
-    let bar_label = texts.label.clone();
+    view! { <div use:take_over_form>{children()}</div> }
+}
 
-    let running = Rc::clone(&request);
-    let submit = move |event: SubmitEvent| {
+fn take_over_form(root: Element) {
+    let upload = Upload(part(&root, ".upload"));
+    let form = part(&root, "form");
+    form.set_onsubmit(Some(&listener(move |event: Event| {
         let Some((version, file)) = chosen(&event) else {
             return;
         };
         event.prevent_default();
-        let release = String::from(encode_uri_component(&version));
-        let plan = Plan {
-            put_url: format!("{put_url}{release}"),
-            page_url: format!("{page_url}{release}"),
-            texts: texts.clone(),
-            state,
-        };
-        match plan.send(&file) {
-            Ok(sent) => *running.borrow_mut() = Some(sent),
-            Err(_) => plan.stop(&plan.texts.broken),
+        if upload.send(&version, &file).is_err() {
+            upload.stop(&upload.text("data-broken"));
         }
-    };
-    let cancel = move |_| {
-        if let Some(sent) = request.borrow_mut().take() {
-            let _already_over = sent.abort();
-        }
-    };
-
-    let is_sending = Memo::new(move |_| matches!(state.get(), Upload::Sending { .. }));
-    let has_failed = Memo::new(move |_| matches!(state.get(), Upload::Stopped(_)));
-    let percent = move || match state.get() {
-        Upload::Sending { percent, .. } => percent,
-        _ => 0,
-    };
-    let says = move || match state.get() {
-        Upload::Sending { says, .. } => says,
-        _ => String::new(),
-    };
-    let failure = move || match state.get() {
-        Upload::Stopped(reason) => reason,
-        _ => String::new(),
-    };
-    view! {
-        <div class="upload" on:submit=submit>
-            <div role="alert" class="banner banner-bad" hidden=move || !has_failed.get()>
-                <p>{failure}</p>
-            </div>
-            <div hidden=move || is_sending.get()>{children()}</div>
-            <div class="upload-progress" hidden=move || !is_sending.get()>
-                <progress max="100" value=percent aria-label=bar_label></progress>
-                <p class="figure">{says}</p>
-                <button type="button" class="button" on:click=cancel>{cancel_label}</button>
-            </div>
-        </div>
-    }
+    })));
 }
 
-fn chosen(event: &SubmitEvent) -> Option<(String, File)> {
+fn chosen(event: &Event) -> Option<(String, File)> {
     let form: HtmlFormElement = event.target()?.dyn_into().ok()?;
     let fields = FormData::new_with_form(&form).ok()?;
     let file = fields.get("file").dyn_into().ok()?;
     Some((fields.get("version").as_string()?, file))
 }
 
+/// The element that holds all parts and texts.
 #[derive(Clone)]
-struct Plan {
-    put_url: String,
-    page_url: String,
-    texts: UploadTexts,
-    state: RwSignal<Upload>,
-}
+struct Upload(HtmlElement);
 
-impl Plan {
-    fn send(&self, file: &File) -> Result<XmlHttpRequest, JsValue> {
+impl Upload {
+    fn text(&self, name: &str) -> String {
+        data(&self.0, name)
+    }
+
+    fn send(&self, version: &str, file: &File) -> Result<(), JsValue> {
+        let release = String::from(encode_uri_component(version));
         let request = XmlHttpRequest::new()?;
-        request.open("PUT", &self.put_url)?;
+        request.open("PUT", &(self.text("data-put-url") + &release))?;
         request.set_request_header("Content-Type", "application/octet-stream")?;
         // Header values are bytes: a name beyond ASCII travels percent-encoded.
         request.set_request_header(
             "X-File-Name",
             &String::from(encode_uri_component(&file.name())),
         )?;
-        self.listen(&request)?;
+        self.listen(&request, self.text("data-page-url") + &release)?;
         request.send_with_opt_blob(Some(file))?;
         self.progress(0, 0, steady_ms());
-        Ok(request)
+        Ok(())
     }
 
-    fn listen(&self, request: &XmlHttpRequest) -> Result<(), JsValue> {
+    fn listen(&self, request: &XmlHttpRequest, page_url: String) -> Result<(), JsValue> {
         let (moving, answered, broken, cancelled) =
             (self.clone(), self.clone(), self.clone(), self.clone());
-        let answer = request.clone();
+        let (answer, running) = (request.clone(), request.clone());
         let started_ms = steady_ms();
         let on_progress = listener(move |event: ProgressEvent| {
             moving.progress(whole(event.loaded()), whole(event.total()), started_ms);
         });
         request.upload()?.set_onprogress(Some(&on_progress));
-        request.set_onload(Some(&listener(move |_: Event| answered.finish(&answer))));
+        request.set_onload(Some(&listener(move |_: Event| {
+            answered.finish(&answer, &page_url);
+        })));
         request.set_onerror(Some(&listener(move |_: Event| {
-            broken.stop(&broken.texts.broken)
+            broken.stop(&broken.text("data-broken"));
         })));
         request.set_onabort(Some(&listener(move |_: Event| {
-            cancelled.stop(&cancelled.texts.cancelled)
+            cancelled.stop(&cancelled.text("data-cancelled"));
+        })));
+        let cancel = part(&self.0, ".upload-progress button");
+        cancel.set_onclick(Some(&listener(move |_: Event| {
+            let _already_over = running.abort();
         })));
         Ok(())
     }
 
     fn progress(&self, sent_bytes: u64, all_bytes: u64, started_ms: f64) {
         let percent = (sent_bytes * 100).checked_div(all_bytes).unwrap_or(0);
+        let passed_ms = whole(steady_ms() - started_ms);
         let says = if percent == 100 {
-            self.texts.checking.clone()
+            self.text("data-checking")
         } else {
-            self.sending_text(
-                percent,
-                sent_bytes,
-                all_bytes,
-                whole(steady_ms() - started_ms),
-            )
+            self.sending_text(percent, sent_bytes, all_bytes, passed_ms)
         };
-        self.state.set(Upload::Sending { percent, says });
+        let _set = part(&self.0, "progress").set_attribute("value", &percent.to_string());
+        say(&part(&self.0, ".upload-progress p"), &says);
+        say(&part(&self.0, "[role=alert] p"), "");
+        self.show(true, false);
     }
 
     fn sending_text(
@@ -191,9 +126,10 @@ impl Plan {
         let left = left_ms.map_or("–".to_owned(), |ms| {
             clock_text(i64::try_from(ms).unwrap_or(i64::MAX))
         });
-        let speed = size_text(per_second_bytes, self.texts.decimal_mark);
+        let decimal_mark = self.text("data-decimal-mark").chars().next();
+        let speed = size_text(per_second_bytes, decimal_mark.unwrap_or('.'));
         fill(
-            &self.texts.sending,
+            &self.text("data-sending"),
             &[
                 ("percent", &percent.to_string()),
                 ("speed", &speed),
@@ -202,17 +138,24 @@ impl Plan {
         )
     }
 
-    fn finish(&self, answer: &XmlHttpRequest) {
+    fn finish(&self, answer: &XmlHttpRequest, page_url: &str) {
         let status = answer.status().unwrap_or(0);
         if (200..300).contains(&status) {
-            let _leaving = window().location().assign(&self.page_url);
+            let _leaving = window().location().assign(page_url);
         } else {
-            self.stop(&problem_detail(answer).unwrap_or_else(|| self.texts.refused.clone()));
+            self.stop(&problem_detail(answer).unwrap_or_else(|| self.text("data-refused")));
         }
     }
 
     fn stop(&self, reason: &str) {
-        self.state.set(Upload::Stopped(reason.to_owned()));
+        say(&part(&self.0, "[role=alert] p"), reason);
+        self.show(false, true);
+    }
+
+    fn show(&self, is_sending: bool, has_failed: bool) {
+        part(&self.0, "[role=alert]").set_hidden(!has_failed);
+        part(&self.0, ".upload-form").set_hidden(is_sending);
+        part(&self.0, ".upload-progress").set_hidden(!is_sending);
     }
 }
 
@@ -220,12 +163,6 @@ fn problem_detail(answer: &XmlHttpRequest) -> Option<String> {
     let body = answer.response_text().ok().flatten()?;
     let problem = JSON::parse(&body).ok()?;
     Reflect::get(&problem, &"detail".into()).ok()?.as_string()
-}
-
-fn listener<E: FromWasmAbi + 'static>(handle: impl FnMut(E) + 'static) -> Function {
-    Closure::<dyn FnMut(E)>::new(handle)
-        .into_js_value()
-        .unchecked_into()
 }
 
 #[expect(

@@ -1,11 +1,15 @@
 //! What the pages about firmware say, rendered from plain records.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use gatehouse_types::{
     Timestamp,
     firmware::{Device, Project, Release, ReleaseState},
 };
+use hydration_context::SsrSharedContext;
 use leptos::prelude::*;
 use uuid::Uuid;
 
@@ -13,7 +17,7 @@ use crate::context::{PageContext, tests::context};
 
 /// The HTML of a view as the page with this query renders it.
 pub(super) fn render<V: IntoView>(page: PageContext, view: impl FnOnce() -> V) -> String {
-    let owner = Owner::new_root(None);
+    let owner = Owner::new_root(Some(Arc::new(SsrSharedContext::new_islands())));
     owner.with(|| {
         leptos_meta::provide_meta_context();
         page.provide();

@@ -14,7 +14,10 @@ use super::{
     release::offer_switch,
 };
 use crate::{
-    components::{Button, ButtonLink, Card, CodeBlock, Confirm, DataTable, EmptyState, Fact, Facts, Look, Meter, NextPage, Page, PostForm, Section, StateBadge, TextField, Time, size},
+    components::{
+        Button, ButtonLink, Card, CodeBlock, Confirm, DataTable, EmptyState, Fact, Facts, Look,
+        Meter, NextPage, Page, PostForm, Section, StateBadge, TextField, Time, size,
+    },
     context::PageContext,
     format::fill,
     forms::Way,

@@ -213,4 +213,3 @@ fn opened_at(session: &AccessSession) -> impl IntoView + use<> {
         |at| view! { <Time at_ms=at.0 /> }.into_any(),
     )
 }
-

@@ -81,11 +81,7 @@ async fn load(release: &CatalogRelease, blobs: &dyn Blobs) -> Result<Image, Prob
     let size_bytes = record.artifact.size_bytes.unsigned_abs();
     let sha256 = record.artifact.sha256.clone();
     let modified_s = record.created_at_ms / 1000;
-    let bytes = if size_bytes <= CACHED_MAX_BYTES {
-        Some(read_checked(blobs, &sha256, size_bytes).await?)
-    } else {
-        None
-    };
+    let bytes = read_checked(blobs, &sha256, size_bytes).await?;
     let etag = format!("\"{sha256}\"");
     let text = |value: String| HeaderValue::try_from(value).map_err(Error::internal);
     let mut headers = HeaderMap::with_capacity(12);
@@ -115,21 +111,35 @@ async fn load(release: &CatalogRelease, blobs: &dyn Blobs) -> Result<Image, Prob
     })
 }
 
-/// A file that was cut or has rotted must not reach a device.
-async fn read_checked(blobs: &dyn Blobs, sha256: &str, size_bytes: u64) -> Result<Bytes, Problem> {
-    let stream = blobs
+/// Reads all of an image, since a file that was cut or has rotted must not reach a device.
+///
+/// Only a small one is kept.
+async fn read_checked(
+    blobs: &dyn Blobs,
+    sha256: &str,
+    size_bytes: u64,
+) -> Result<Option<Bytes>, Problem> {
+    let mut stream = blobs
         .read(sha256, 0..size_bytes)
         .await
         .map_err(Error::from)?
         .ok_or_else(|| alarm(sha256, "is missing"))?;
-    let collected: BytesMut = stream
-        .try_collect()
+    let is_small = size_bytes <= CACHED_MAX_BYTES;
+    let (mut digest, mut kept) = (Sha256::new(), BytesMut::new());
+    while let Some(chunk) = stream
+        .try_next()
         .await
-        .map_err(|_| alarm(sha256, "is cut"))?;
-    if hex::encode(Sha256::digest(&collected)) != sha256 {
+        .map_err(|_| alarm(sha256, "is cut"))?
+    {
+        digest.update(&chunk);
+        if is_small {
+            kept.extend_from_slice(&chunk);
+        }
+    }
+    if hex::encode(digest.finalize()) != sha256 {
         return Err(alarm(sha256, "has rotted"));
     }
-    Ok(collected.freeze())
+    Ok(is_small.then(|| kept.freeze()))
 }
 
 fn alarm(sha256: &str, what: &str) -> Problem {

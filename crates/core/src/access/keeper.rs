@@ -29,24 +29,14 @@ impl Access {
             .due_sessions(now_ms, now_ms - PENDING_LASTS_MS, PER_ROUND)
             .await?;
         let steps = stream::iter(due)
-            .map(|session| self.step(session, now_ms))
+            .map(|session| self.step(session))
             .buffer_unordered(AT_A_TIME);
         steps.fold(Ok(()), |all, one| async { all.and(one) }).await
     }
 
-    async fn step(&self, mut session: AccessSessionRecord, now_ms: i64) -> Result<()> {
+    async fn step(&self, mut session: AccessSessionRecord) -> Result<()> {
         match session.state {
-            SessionState::Open if session.expires_at_ms <= now_ms => {
-                session.state = SessionState::Closed;
-                session.end_reason = Some(EndReason::Expired);
-                session.finished_at_ms = Some(session.expires_at_ms);
-                self.ports
-                    .store
-                    .advance_session(&session, SessionState::Open)
-                    .await
-                    .map(drop)?;
-                Ok(())
-            }
+            SessionState::Open if self.is_expired(&session) => self.expire(session).await,
             SessionState::Pending => {
                 session.state = SessionState::Closing;
                 session.end_reason = Some(EndReason::RouterUnreachable);
@@ -63,6 +53,22 @@ impl Access {
             SessionState::Closing => self.finish_closing(session).await,
             SessionState::Open | SessionState::Closed | SessionState::Failed => Ok(()),
         }
+    }
+
+    pub(super) fn is_expired(&self, session: &AccessSessionRecord) -> bool {
+        session.state == SessionState::Open && session.expires_at_ms <= self.ports.now_ms()
+    }
+
+    /// Writes down that a session's time was over; the router ended the rule by itself.
+    pub(super) async fn expire(&self, mut session: AccessSessionRecord) -> Result<()> {
+        session.state = SessionState::Closed;
+        session.end_reason = Some(EndReason::Expired);
+        session.finished_at_ms = Some(session.expires_at_ms);
+        self.ports
+            .store
+            .advance_session(&session, SessionState::Open)
+            .await?;
+        Ok(())
     }
 
     /// Takes the rule away and writes the end down. A router that does not answer keeps the

@@ -39,13 +39,16 @@ impl Access {
         let minutes = check_minutes(&service, wish.minutes.unwrap_or(service.default_minutes))?;
         let client_ip = actor.ip.ok_or(Error::NoClientAddress)?;
         check_family(client_ip, &service)?;
-        if let Some(live) = self
+        let live = self
             .ports
             .store
             .live_session(service.id, account.id, client_ip)
-            .await?
-        {
-            return Ok((self.reuse(actor, live, minutes).await?, false));
+            .await?;
+        match live {
+            // Its rule is gone from the router, though the keeper has not noticed yet.
+            Some(live) if self.is_expired(&live) => self.expire(live).await?,
+            Some(live) => return Ok((self.reuse(actor, live, minutes).await?, false)),
+            None => {}
         }
         if self.ports.store.count_live_sessions(account.id).await? >= LIVE_PER_USER {
             return Err(Error::conflict(
@@ -64,7 +67,12 @@ impl Access {
                     .store
                     .live_session(service.id, account.id, client_ip)
                     .await?
-                    .ok_or_else(no_such_session)?;
+                    .ok_or_else(|| {
+                        Error::conflict(
+                            codes::CONFLICT,
+                            "Another click opened this service and it has ended since. Try again.",
+                        )
+                    })?;
                 Ok((to_session(live), false))
             }
             Err(other) => Err(other.into()),

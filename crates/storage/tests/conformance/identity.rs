@@ -1,9 +1,6 @@
 use std::sync::Arc;
 
-use gatehouse_core::ports::{
-    Store, StoreError,
-    identity::UserRecord,
-};
+use gatehouse_core::ports::{Store, StoreError, identity::UserRecord};
 use gatehouse_types::account::Role;
 use tokio::task::JoinSet;
 

@@ -1,9 +1,6 @@
 use std::sync::Arc;
 
-use gatehouse_core::ports::{
-    Store, StoreError,
-    identity::SignInRecord,
-};
+use gatehouse_core::ports::{Store, StoreError, identity::SignInRecord};
 use gatehouse_types::account::{LoginKind, Role};
 use uuid::Uuid;
 

@@ -1,0 +1,203 @@
+// A portal with something on every page, and the list of all pages.
+
+import fs from 'node:fs';
+
+import type { Page } from '@playwright/test';
+
+import type { Account, Portal } from './portal';
+import { firmwareImage } from './program';
+import { signIn } from './steps';
+import { test as story } from './story';
+
+/** One page as one visitor sees it. */
+export interface Stop {
+  /** Names the screenshot. */
+  name: string;
+  path: string;
+  /** Its heading in English and in Spanish. */
+  heading: [english: string, spanish: string];
+}
+
+/** A visitor with the pages that are worth a look for them. */
+export interface Tour {
+  account?: Pick<Account, 'email' | 'password'>;
+  stops: Stop[];
+}
+
+export const VISITORS = ['nobody', 'a newcomer', 'an owner', 'an admin'] as const;
+export type Visitor = (typeof VISITORS)[number];
+
+/** The test function of stories that visit every page. */
+export const test = story.extend<object, { tours: Record<Visitor, Tour> }>({
+  tours: [async ({ portal }, use) => use(await prepareTours(portal)), { scope: 'worker', timeout: 60_000 }],
+  // Pages that do not exist or are not for the visitor are among the stops.
+  troubles: async ({ troubles }, use) => {
+    troubles.foresee(/status of 40[34]/);
+    await use(troubles);
+  },
+});
+
+/** Signs in, where the visitor has an account. */
+export async function enter(page: Page, { account }: Tour): Promise<void> {
+  if (account) await signIn(page, account);
+}
+
+const stop = (name: string, path: string, english: string, spanish = english): Stop => ({
+  name,
+  path,
+  heading: [english, spanish],
+});
+
+/** Fills the portal and answers what there is to see. */
+async function prepareTours(portal: Portal): Promise<Record<Visitor, Tour>> {
+  const newcomer = await portal.newOwner('newcomer');
+  const owner = await portal.newOwner('ana.maria.de.la.fuente');
+  const sessions = await openSessions(portal, owner);
+  const firmware = await publishFirmware(portal);
+  return {
+    nobody: { stops: publicPages() },
+    'a newcomer': { account: newcomer, stops: emptyPages() },
+    'an owner': { account: owner, stops: ownerPages(sessions) },
+    'an admin': { account: portal.admin, stops: await adminPages(portal, owner, firmware) },
+  };
+}
+
+/** What an admin of a portal sees that holds nothing yet. */
+export const firstDayPages: Stop[] = [
+  stop('empty-admin-dashboard', '/', 'Dashboard', 'Panel'),
+  stop('empty-projects', '/admin/projects', 'Projects', 'Proyectos'),
+  stop('empty-routers', '/admin/routers', 'Routers'),
+  stop('empty-admin-services', '/admin/services', 'Manage services', 'Gestionar servicios'),
+  stop('empty-new-service', '/admin/services/new', 'Add a service', 'Añadir un servicio'),
+  stop('empty-users', '/admin/users', 'Users', 'Usuarios'),
+  stop('empty-tokens', '/admin/tokens', 'Tokens'),
+];
+
+interface Sessions {
+  /** Services and the ids of sessions on them. */
+  open: [name: string, id: string];
+  closed: [name: string, id: string];
+  failed: [name: string, id: string];
+}
+
+async function openSessions(portal: Portal, owner: Account): Promise<Sessions> {
+  const token = await portal.signInToken(owner.email, owner.password);
+  const silent = await portal.newDaemon();
+  const router = await portal.addRouter(silent, 'Router in the attic');
+  await silent.stop();
+  const services = {
+    open: await portal.newService(owner, { name: 'Photo archive', kind: 'web' }),
+    closed: await portal.newService(owner, { name: 'Workshop computer', icon: 'code', kind: 'other', lan_port: 22 }),
+    failed: await portal.newService(owner, { name: 'Weather station', icon: 'note', router_id: router }),
+  };
+  const open = async (service: { id: string }) =>
+    (await portal.call<{ id: string }>('POST', '/api/v1/sessions', { service_id: service.id }, token)).id;
+  const [opened, closed] = [await open(services.open), await open(services.closed)];
+  await portal.call('DELETE', `/api/v1/sessions/${closed}`, undefined, token);
+  await open(services.failed).catch(() => 'the router does not answer');
+  const { items } = await portal.call<{ items: { id: string; service_id: string }[] }>('GET', '/api/v1/sessions', undefined, token);
+  const failed = items.find((session) => session.service_id === services.failed.id)!.id;
+  return {
+    open: [services.open.name, opened],
+    closed: [services.closed.name, closed],
+    failed: [services.failed.name, failed],
+  };
+}
+
+const PROJECT = 'demo-lamp';
+
+async function publishFirmware(portal: Portal): Promise<{ device: string }> {
+  const project = `/api/v1/projects/${PROJECT}`;
+  const description = 'A lamp that exists only in this tour.';
+  await portal.call('POST', '/api/v1/projects', { name: PROJECT, title: 'Demo lamp', description, hardware: ['esp32s3'] });
+  const image = fs.readFileSync(firmwareImage());
+  for (const version of ['1.0.0', '1.1.0', '1.2.0']) {
+    await portal.call('PUT', `${project}/releases/${version}`, image);
+  }
+  await portal.call('POST', `${project}/releases/1.0.0/publish`);
+  await portal.call('POST', `${project}/releases/1.0.0/withdraw`);
+  await portal.call('POST', `${project}/releases/1.1.0/publish`);
+
+  const device = { name: 'Lamp in the hall', group: 'ground floor', attributes: { room: 'hall', floor: '0' } };
+  const { device_id } = await portal.call<{ device_id: string }>('POST', `${project}/devices`, device);
+  await portal.call('POST', `${project}/devices`, { name: 'Lamp under the roof', attributes: {} });
+  const newToken = () => portal.call<{ token: string; payload: { jti: string } }>('POST', `${project}/devices/${device_id}/tokens`, {});
+  const [token, revoked] = [await newToken(), await newToken()];
+  await portal.call('DELETE', `/api/v1/tokens/${revoked.payload.jti}`);
+  for (const state of ['downloading', 'installing', 'succeeded']) {
+    await portal.call('POST', '/api/v1/device/report', { version: '1.1.0', state, detail: `it says ${state}` }, token.token);
+  }
+  return { device: device_id };
+}
+
+function publicPages(): Stop[] {
+  const signIn = ['Sign in', 'Iniciar sesión'] as const;
+  return [
+    stop('login', '/login', ...signIn),
+    stop('login-refused', '/login?error=credentials&email=ana%40example.test', ...signIn),
+    stop('login-signed-out', '/login?ok=signed_out', ...signIn),
+    stop('setup-over', '/setup?token=none', 'This link does not work', 'Este enlace no funciona'),
+  ];
+}
+
+function emptyPages(): Stop[] {
+  return [
+    stop('empty-dashboard', '/', 'Dashboard', 'Panel'),
+    stop('empty-sessions', '/sessions', 'Sessions', 'Sesiones'),
+    stop('empty-services', '/services', 'Services', 'Servicios'),
+  ];
+}
+
+function ownerPages(sessions: Sessions): Stop[] {
+  const session = (state: keyof Sessions) => {
+    const [service, id] = sessions[state];
+    return stop(`session-${state}`, `/sessions/${id}`, `Session for ${service}`, `Sesión de ${service}`);
+  };
+  return [
+    stop('dashboard', '/', 'Dashboard', 'Panel'),
+    stop('sessions', '/sessions', 'Sessions', 'Sesiones'),
+    session('open'),
+    session('closed'),
+    session('failed'),
+    stop('services', '/services', 'Services', 'Servicios'),
+    stop('account', '/account', 'Account', 'Cuenta'),
+    stop('account-refused', '/account?error=invalid&field=password', 'Account', 'Cuenta'),
+    stop('not-found', '/nowhere', 'There is no such page', 'Esta página no existe'),
+    stop('forbidden', '/admin/users', 'This is not for your account', 'Esto no es para tu cuenta'),
+  ];
+}
+
+async function adminPages(portal: Portal, owner: Account, { device }: { device: string }): Promise<Stop[]> {
+  const { id: router } = await portal.sharedRouter();
+  const { items } = await portal.call<{ items: { id: string; name: string }[] }>('GET', '/api/v1/services');
+  const service = items.find(({ name }) => name === 'Photo archive')!;
+  const project = `/admin/projects/${PROJECT}`;
+  const release = (state: string, version: string) =>
+    stop(`release-${state}`, `${project}/releases/${version}`, `${PROJECT} ${version}`);
+  return [
+    stop('admin-dashboard', '/', 'Dashboard', 'Panel'),
+    stop('admin-sessions', '/sessions', 'Sessions', 'Sesiones'),
+    stop('projects', '/admin/projects', 'Projects', 'Proyectos'),
+    stop('project', project, 'Demo lamp'),
+    stop('upload', `${project}/upload`, 'Upload a release', 'Subir una versión'),
+    release('withdrawn', '1.0.0'),
+    release('published', '1.1.0'),
+    release('draft', '1.2.0'),
+    stop('devices', `${project}/devices`, 'Devices', 'Dispositivos'),
+    stop('device', `${project}/devices/${device}`, 'Device Lamp in the hall', 'Dispositivo Lamp in the hall'),
+    stop('tokens', '/admin/tokens', 'Tokens'),
+    stop('routers', '/admin/routers', 'Routers'),
+    stop('new-router', '/admin/routers/new', 'Add a router', 'Añadir un router'),
+    stop('router', `/admin/routers/${router}`, 'Router Router in the cellar'),
+    stop('router-tested', `/admin/routers/${router}?test=1`, 'Router Router in the cellar'),
+    stop('admin-services', '/admin/services', 'Manage services', 'Gestionar servicios'),
+    stop('new-service', '/admin/services/new', 'Add a service', 'Añadir un servicio'),
+    stop('service', `/admin/services/${service.id}`, `Service ${service.name}`, `Servicio ${service.name}`),
+    stop('users', '/admin/users', 'Users', 'Usuarios'),
+    stop('new-user', '/admin/users/new', 'Add an account', 'Añadir una cuenta'),
+    stop('user', `/admin/users/${owner.id}`, `Account ${owner.email}`, `Cuenta ${owner.email}`),
+    stop('audit', '/admin/audit', 'Audit', 'Auditoría'),
+    stop('audit-filtered', '/admin/audit?action=session', 'Audit', 'Auditoría'),
+    stop('styleguide', '/admin/styleguide', 'Styleguide', 'Guía de estilo'),
+  ];
+}

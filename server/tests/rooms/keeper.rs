@@ -1,0 +1,245 @@
+//! Access sessions while nobody clicks: they end, whatever else happens.
+
+use std::sync::Arc;
+
+use gatehouse_core::Result;
+use gatehouse_types::access::{
+    AccessSession, OpenSession,
+    SessionState::{Closed, Closing, Failed, Open, Pending},
+};
+use tokio::{task::JoinHandle, time::sleep};
+
+use crate::house::{GLANCE, HandRouter, House, MINUTE_MS};
+
+fn because(reason: &str) -> Option<String> {
+    Some(reason.to_owned())
+}
+
+#[tokio::test]
+async fn a_session_ends_when_its_time_is_over_and_says_when_that_was() {
+    let house = House::new().await;
+    let session = house.open(5).await.expect("opens");
+    assert_eq!(house.router.rules(), [(session.id, 300)]);
+    house.pass_ms(5 * MINUTE_MS - 1);
+    house.keep().await;
+    assert_eq!(house.state(&session).await, (Open, None));
+    house.pass_ms(20_001);
+    house.keep().await;
+    assert_eq!(house.state(&session).await, (Closed, because("expired")));
+    let ended = house
+        .portal
+        .access
+        .session(&house.owner, session.id)
+        .await
+        .expect("is there");
+    assert_eq!(
+        ended.finished_at,
+        Some(session.expires_at),
+        "the true end, not when it was noticed"
+    );
+    let again = house.open(5).await.expect("opens anew");
+    assert_ne!(again.id, session.id);
+}
+
+#[tokio::test]
+async fn an_extended_session_ends_at_its_new_end() {
+    let house = House::new().await;
+    let session = house.open(5).await.expect("opens");
+    house.pass_ms(4 * MINUTE_MS);
+    house
+        .portal
+        .access
+        .extend(&house.owner, session.id, 30)
+        .await
+        .expect("extends");
+    assert_eq!(house.router.rules(), [(session.id, 1800)]);
+    house.pass_ms(10 * MINUTE_MS);
+    house.keep().await;
+    assert_eq!(house.state(&session).await, (Open, None));
+    house.pass_ms(20 * MINUTE_MS);
+    house.keep().await;
+    assert_eq!(house.state(&session).await, (Closed, because("expired")));
+    let late = house
+        .portal
+        .access
+        .extend(&house.owner, session.id, 5)
+        .await;
+    assert!(late.is_err(), "what is over cannot be extended");
+}
+
+#[tokio::test]
+async fn an_expired_session_that_nobody_kept_yet_cannot_be_extended() {
+    let house = House::new().await;
+    let session = house.open(5).await.expect("opens");
+    house.pass_ms(5 * MINUTE_MS);
+    assert!(
+        house
+            .portal
+            .access
+            .extend(&house.owner, session.id, 5)
+            .await
+            .is_err()
+    );
+}
+
+#[tokio::test]
+async fn a_click_right_at_the_end_opens_anew_instead_of_reviving() {
+    let house = House::new().await;
+    let old = house.open(5).await.expect("opens");
+    house.pass_ms(5 * MINUTE_MS + 500);
+    let new = house.open(5).await.expect("opens anew");
+    assert_eq!(new.state, Open);
+    assert_ne!(
+        new.id, old.id,
+        "the rule of the old one is gone from the kernel"
+    );
+}
+
+#[tokio::test]
+async fn closing_is_tried_until_the_router_is_back() {
+    let house = House::new().await;
+    let session = house.open(30).await.expect("opens");
+    house.router.set_away(true);
+    house
+        .portal
+        .access
+        .close(&house.owner, session.id)
+        .await
+        .expect("is marked");
+    for _ in 0..3 {
+        house.pass_ms(MINUTE_MS);
+        house.keep().await;
+        assert_eq!(house.state(&session).await, (Closing, because("revoked")));
+    }
+    house.router.set_away(false);
+    house.keep().await;
+    assert_eq!(house.state(&session).await, (Closed, because("revoked")));
+    assert_eq!(house.router.rules(), []);
+}
+
+#[tokio::test]
+async fn closing_ends_with_the_sessions_time_when_the_router_never_comes_back() {
+    let house = House::new().await;
+    let session = house.open(30).await.expect("opens");
+    house.router.set_away(true);
+    house
+        .portal
+        .access
+        .close(&house.owner, session.id)
+        .await
+        .expect("is marked");
+    house.pass_ms(30 * MINUTE_MS);
+    house.keep().await;
+    assert_eq!(
+        house.state(&session).await,
+        (Closed, because("revoked")),
+        "the kernel ended the rule by itself"
+    );
+}
+
+#[tokio::test]
+async fn a_portal_that_died_while_opening_leaves_no_rule_without_a_row() {
+    let house = Arc::new(House::new().await);
+    house.router.hold_answers(true);
+    let dies = spawn_open(&house);
+    let left = wait_for_pending(&house).await;
+    while house.router.rules().is_empty() {
+        sleep(GLANCE).await;
+    }
+    dies.abort();
+    assert!(dies.await.is_err_and(|error| error.is_cancelled()));
+    house.pass_ms(29_000);
+    house.keep().await;
+    assert_eq!(
+        house.state(&left).await,
+        (Pending, None),
+        "a slow router is given its time"
+    );
+    house.pass_ms(2_000);
+    house.keep().await;
+    assert_eq!(
+        house.state(&left).await,
+        (Failed, because("router_unreachable"))
+    );
+    assert_eq!(house.router.rules(), []);
+}
+
+#[tokio::test]
+async fn a_session_that_is_closed_while_it_opens_leaves_no_open_door() {
+    type Hold = fn(&HandRouter, bool);
+    let holds: [Hold; 2] = [HandRouter::hold_adds, HandRouter::hold_answers];
+    for hold in holds {
+        let house = Arc::new(House::new().await);
+        hold(&house.router, true);
+        let opening = spawn_open(&house);
+        let pending = wait_for_pending(&house).await;
+        house
+            .portal
+            .access
+            .close(&house.owner, pending.id)
+            .await
+            .expect("closes");
+        hold(&house.router, false);
+        let came_to = opening.await.expect("no panic").expect("answers");
+        assert_eq!(came_to.state, Closed);
+        assert_eq!(house.state(&pending).await, (Closed, because("revoked")));
+        assert_eq!(house.router.rules(), [], "what came late went out again");
+    }
+}
+
+fn spawn_open(house: &Arc<House>) -> JoinHandle<Result<AccessSession>> {
+    let house = Arc::clone(house);
+    tokio::spawn(async move { house.open(30).await })
+}
+
+async fn wait_for_pending(house: &House) -> AccessSession {
+    loop {
+        let live = house
+            .portal
+            .access
+            .live_sessions(&house.owner)
+            .await
+            .expect("lists");
+        if let Some(session) = live.into_iter().next() {
+            assert_eq!(session.state, Pending);
+            return session;
+        }
+        sleep(GLANCE).await;
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_a_failed_session_whose_rule_ends_by_itself() {
+    let house = House::new().await;
+    house.router.lose_answers();
+    let session = house.open(30).await.expect("answers");
+    assert_eq!(
+        house.state(&session).await,
+        (Failed, because("router_unreachable"))
+    );
+    let rules = house.router.rules();
+    assert!(
+        rules.iter().all(|(_, seconds)| *seconds <= 1800),
+        "{rules:?}"
+    );
+}
+
+#[tokio::test]
+async fn one_account_opens_32_sessions_and_no_more() {
+    let house = House::new().await;
+    for port in 9000..9033_u16 {
+        let wish = OpenSession {
+            service_id: house.add_service(port).await,
+            minutes: None,
+        };
+        let opened = house.portal.access.open(&house.owner, &wish).await;
+        match opened {
+            Ok(_) => assert!(port < 9032, "the 33rd was opened"),
+            Err(error) => assert!(
+                port == 9032 && error.to_string().contains("32"),
+                "{port}: {error}"
+            ),
+        }
+    }
+    assert_eq!(house.router.rules().len(), 32);
+}
