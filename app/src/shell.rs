@@ -80,7 +80,7 @@ fn forbid_foreign_content(debug: bool) {
     }
 }
 
-/// Keeps what the server loaded out of the page: only islands read it back, through their props.
+/// Keeps what the server loaded out of the page: no island reads it back.
 fn render_islands_only() {
     if let Some(shared) = Owner::current_shared_context() {
         shared.set_is_hydrating(false);

@@ -156,7 +156,10 @@ export class Portal {
 }
 
 function temporaryFolder(): string {
-  return fs.mkdtempSync(path.join(os.tmpdir(), 'gatehouse-e2e-'));
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'gatehouse-e2e-'));
+  // A portal that does not even start leaves nothing behind either.
+  process.once('exit', () => fs.rmSync(dir, { recursive: true, force: true }));
+  return dir;
 }
 
 /** The portal wants a folder for itself. */

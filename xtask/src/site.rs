@@ -38,6 +38,7 @@ const WASM_OPT: &str = "frontend/node_modules/binaryen/bin/wasm-opt";
 /// # Errors
 /// When a source is missing, or one of the tools fails.
 pub(crate) fn build() -> Result<()> {
+    let _turn = take_turn()?;
     let stamp_file = project::root().join("target/site.stamp");
     let stamp = source_stamp()?;
     if fs::read_to_string(&stamp_file).is_ok_and(|built| built == stamp)
@@ -48,6 +49,15 @@ pub(crate) fn build() -> Result<()> {
     let raw_wasm = step("compiling the browser half to WebAssembly", wasm::compile)?;
     step("laying out target/site", || lay_out(&raw_wasm))?;
     Ok(fs::write(stamp_file, stamp)?)
+}
+
+/// Two builds at once would mix their files; the second waits and finds the work done.
+fn take_turn() -> Result<fs::File> {
+    let path = project::root().join("target/site.lock");
+    fs::create_dir_all(project::root().join("target"))?;
+    let lock = fs::File::create(path)?;
+    lock.lock().context("target/site.lock cannot be locked")?;
+    Ok(lock)
 }
 
 fn source_stamp() -> Result<String> {

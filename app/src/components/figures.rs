@@ -87,8 +87,11 @@ pub fn Meter(
 
 /// The end of an id, where UUIDv7 differ most; the whole of it shows on hover.
 pub fn short_id(id: &str) -> impl IntoView + use<> {
-    let end = match id.rsplit_once('-') {
-        Some((_, end)) if id.len() == 36 => format!("…{end}"),
+    const UUID_CHARS: usize = 36;
+    const END_CHARS: usize = 8;
+    let is_uuid = id.len() == UUID_CHARS && id.is_ascii();
+    let end = match id.get(UUID_CHARS - END_CHARS..) {
+        Some(end) if is_uuid => format!("…{end}"),
         _ => id.to_owned(),
     };
     view! { <code title=id.to_owned()>{end}</code> }

@@ -158,7 +158,7 @@ fn Line(entry: AuditEntry) -> impl IntoView {
             <td><code>{entry.action}</code></td>
             <td>{entry.target_kind} " " {short_id(&entry.target_id)}</td>
             <td><Badge tone=tone label=result /></td>
-            <td>{entry.detail}</td>
+            <td class="words">{entry.detail}</td>
         </tr>
     }
 }

@@ -201,7 +201,7 @@ fn report_list(reports: Vec<ReportEntry>) -> AnyView {
                     <td><Time at_ms=report.at.0 /></td>
                     <td><code>{report.version}</code></td>
                     <td><StateBadge state=report.state.as_str() /></td>
-                    <td>{report.detail}</td>
+                    <td class="words">{report.detail}</td>
                 </tr>
             }
         })

@@ -1,5 +1,7 @@
 //! Who did what, from where, on what, with which result: appended, never changed.
 
+use std::fmt::Display;
+
 use gatehouse_types::{
     Page, PageQuery, Timestamp,
     audit::{AuditEntry, AuditQuery},
@@ -35,7 +37,7 @@ pub struct Note<'a> {
 
 impl<'a> Note<'a> {
     /// Something that was done.
-    pub fn ok(action: &'static str, target_kind: &'static str, target_id: impl ToString) -> Self {
+    pub fn ok(action: &'static str, target_kind: &'static str, target_id: impl Display) -> Self {
         Self {
             action,
             target_kind,

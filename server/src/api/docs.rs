@@ -143,12 +143,10 @@ fn schema_card(html: &mut String, name: &str, schema: &Value) {
 
 /// A link to the message that a schema refers to, or the name of its type.
 fn link_to(schema: &Value) -> String {
-    let inner = [schema, &schema["items"]]
+    let mut inner = [schema, &schema["items"]]
         .into_iter()
         .chain(schema["oneOf"].as_array().into_iter().flatten());
-    let referred = inner
-        .filter_map(|part| part["$ref"].as_str()?.rsplit('/').next())
-        .next();
+    let referred = inner.find_map(|part| part["$ref"].as_str()?.rsplit('/').next());
     match referred {
         Some(name) => format!("<a href=\"#{0}\">{0}</a>", escaped(name)),
         None => escaped(schema["type"].as_str().unwrap_or_default()),

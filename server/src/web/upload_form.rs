@@ -66,12 +66,11 @@ async fn receive(
     {
         match field.name() {
             Some("version") => {
-                version = field
+                let text = field
                     .text()
                     .await
-                    .map_err(|_| (version.clone(), broken_off()))?
-                    .trim()
-                    .to_owned()
+                    .map_err(|_| (version.clone(), broken_off()))?;
+                text.trim().clone_into(&mut version);
             }
             Some("file") => {
                 return store(app, actor, project, &version, field)

@@ -74,22 +74,13 @@ fn unknown_keys_wrong_values_and_dangerous_networks_are_refused_by_name() {
             "jwt.default_expiry_minutes",
         ),
         ("[tls]\ncert = \"x.pem\"", "tls.key"),
-        ("[tls]\ncert = \"x.pem\"\nkey = \"y.pem\"", "x.pem"),
         ("public_url = \"gate.example.com\"", "public_url"),
         ("database_url = \"mysql://x\"", "database_url"),
         ("no quotes", "portal.toml"),
     ] {
         fs::write(home.path("portal.toml"), toml).expect("writes");
-        let sentence = home.refusal(&[
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--config",
-            "portal.toml",
-        ]);
-        if toml != "listen = 3000" {
-            assert!(sentence.contains(words), "{toml}: {sentence}");
-        }
+        let sentence = home.refusal(&["serve", "--config", "portal.toml"]);
+        assert!(sentence.contains(words), "{toml}: {sentence}");
         assert!(!sentence.contains("short\""), "{sentence}");
     }
     let missing = home.refusal(&["serve", "--config", "missing.toml"]);

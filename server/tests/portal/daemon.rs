@@ -97,11 +97,7 @@ pub(crate) async fn dead_router(name: &str) -> Value {
 }
 
 fn entry(name: &str, address: SocketAddr, made: &Made) -> Value {
-    let pin: String = made
-        .cert_sha256
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let pin = hex::encode(made.cert_sha256);
     json!({
         "name": name, "address": address.to_string(), "api_key": made.api_key,
         "aes_key": made.aes_key, "cert_sha256": pin, "protocol": 2,

@@ -27,10 +27,10 @@ fn mask(value: &mut Value) {
                         Value::Number(_),
                     ) => *member = "(number)".into(),
                     ("address" | "cert_sha256" | "token" | "target_token", Value::String(_)) => {
-                        *member = format!("({name})").into()
+                        *member = format!("({name})").into();
                     }
                     _ => mask(member),
-                })
+                });
         }
         Value::String(text) => {
             if uuid::Uuid::try_parse(text).is_ok() && text != DEVICE {

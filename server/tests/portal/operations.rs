@@ -73,11 +73,18 @@ impl Operation {
         match (self.method.as_str(), template) {
             (_, "/api/login" | "/admin/generate_token") => For::Anyone,
             (_, path) if path.starts_with("/api/v1/device/") => For::Devices,
-            ("GET", "/api/v1/services" | "/api/v1/services/{id}") => For::Owners,
-            (_, "/api/ack" | "/service/" | "/service/{id}") => For::Owners,
-            (_, "/conn/req/{service_id}" | "/session/remove/{id}") => For::Owners,
-            (_, path) if path.starts_with("/api/v1/me") => For::Owners,
-            (_, path) if path.starts_with("/api/v1/sessions") => For::Owners,
+            ("GET", "/api/v1/services" | "/api/v1/services/{id}")
+            | (
+                _,
+                "/api/ack"
+                | "/service/"
+                | "/service/{id}"
+                | "/conn/req/{service_id}"
+                | "/session/remove/{id}",
+            ) => For::Owners,
+            (_, path) if path.starts_with("/api/v1/me") || path.starts_with("/api/v1/sessions") => {
+                For::Owners
+            }
             _ => For::Admins,
         }
     }
@@ -99,8 +106,21 @@ impl Operation {
     /// What the operation takes: JSON, the image of an upload, or nothing.
     fn body(&self) -> Option<Value> {
         Some(match (self.method.as_str(), self.template.as_str()) {
-            ("GET" | "DELETE", _) => return None,
-            ("PATCH", _) => json!({}),
+            ("GET" | "DELETE", _)
+            | (
+                "POST",
+                "/api/v1/routers/{id}/test"
+                | "/conn/req/{service_id}"
+                | "/session/remove/{id}"
+                | "/api/v1/projects/{project}/releases/{version}/publish"
+                | "/api/v1/projects/{project}/releases/{version}/withdraw",
+            ) => return None,
+            ("PATCH", _)
+            | (
+                "POST",
+                "/api/v1/projects/{project}/devices"
+                | "/api/v1/projects/{project}/devices/{device_id}/tokens",
+            ) => json!({}),
             ("PUT", "/api/v1/services/{id}/grants") => json!({ "users": [] }),
             ("PUT", "/api/v1/projects/{project}/releases/{version}") => "an image".into(),
             ("POST", "/api/login") => json!({ "user": "ada@example.com", "pass": "x" }),
@@ -119,18 +139,8 @@ impl Operation {
             ("POST", "/api/v1/sessions") => json!({ "service_id": SOME_ID }),
             ("POST", "/api/v1/sessions/{id}/extend") => json!({ "minutes": 1 }),
             ("POST", "/api/v1/projects") => json!({ "name": "fan" }),
-            ("POST", "/api/v1/projects/{project}/devices") => json!({}),
-            ("POST", "/api/v1/projects/{project}/devices/{device_id}/tokens") => json!({}),
             ("POST", "/api/v1/device/report") => json!({ "version": "1.0.0", "state": "failed" }),
             ("POST", "/admin/generate_token") => json!({ "device_id": DEVICE, "project": PROJECT }),
-            (
-                "POST",
-                "/api/v1/routers/{id}/test"
-                | "/conn/req/{service_id}"
-                | "/session/remove/{id}"
-                | "/api/v1/projects/{project}/releases/{version}/publish"
-                | "/api/v1/projects/{project}/releases/{version}/withdraw",
-            ) => return None,
             (method, template) => panic!("say in operations.rs what {method} {template} takes"),
         })
     }

@@ -11,10 +11,6 @@ use tokio::{task::JoinHandle, time::sleep};
 
 use crate::house::{GLANCE, HandRouter, House, MINUTE_MS};
 
-fn because(reason: &str) -> Option<String> {
-    Some(reason.to_owned())
-}
-
 #[tokio::test]
 async fn a_session_ends_when_its_time_is_over_and_says_when_that_was() {
     let house = House::new().await;
@@ -25,7 +21,10 @@ async fn a_session_ends_when_its_time_is_over_and_says_when_that_was() {
     assert_eq!(house.state(&session).await, (Open, None));
     house.pass_ms(20_001);
     house.keep().await;
-    assert_eq!(house.state(&session).await, (Closed, because("expired")));
+    assert_eq!(
+        house.state(&session).await,
+        (Closed, Some("expired".to_owned()))
+    );
     let ended = house
         .portal
         .access
@@ -58,7 +57,10 @@ async fn an_extended_session_ends_at_its_new_end() {
     assert_eq!(house.state(&session).await, (Open, None));
     house.pass_ms(20 * MINUTE_MS);
     house.keep().await;
-    assert_eq!(house.state(&session).await, (Closed, because("expired")));
+    assert_eq!(
+        house.state(&session).await,
+        (Closed, Some("expired".to_owned()))
+    );
     let late = house
         .portal
         .access
@@ -109,11 +111,17 @@ async fn closing_is_tried_until_the_router_is_back() {
     for _ in 0..3 {
         house.pass_ms(MINUTE_MS);
         house.keep().await;
-        assert_eq!(house.state(&session).await, (Closing, because("revoked")));
+        assert_eq!(
+            house.state(&session).await,
+            (Closing, Some("revoked".to_owned()))
+        );
     }
     house.router.set_away(false);
     house.keep().await;
-    assert_eq!(house.state(&session).await, (Closed, because("revoked")));
+    assert_eq!(
+        house.state(&session).await,
+        (Closed, Some("revoked".to_owned()))
+    );
     assert_eq!(house.router.rules(), []);
 }
 
@@ -132,7 +140,7 @@ async fn closing_ends_with_the_sessions_time_when_the_router_never_comes_back() 
     house.keep().await;
     assert_eq!(
         house.state(&session).await,
-        (Closed, because("revoked")),
+        (Closed, Some("revoked".to_owned())),
         "the kernel ended the rule by itself"
     );
 }
@@ -159,7 +167,7 @@ async fn a_portal_that_died_while_opening_leaves_no_rule_without_a_row() {
     house.keep().await;
     assert_eq!(
         house.state(&left).await,
-        (Failed, because("router_unreachable"))
+        (Failed, Some("router_unreachable".to_owned()))
     );
     assert_eq!(house.router.rules(), []);
 }
@@ -182,7 +190,10 @@ async fn a_session_that_is_closed_while_it_opens_leaves_no_open_door() {
         hold(&house.router, false);
         let came_to = opening.await.expect("no panic").expect("answers");
         assert_eq!(came_to.state, Closed);
-        assert_eq!(house.state(&pending).await, (Closed, because("revoked")));
+        assert_eq!(
+            house.state(&pending).await,
+            (Closed, Some("revoked".to_owned()))
+        );
         assert_eq!(house.router.rules(), [], "what came late went out again");
     }
 }
@@ -215,7 +226,7 @@ async fn a_lost_answer_is_a_failed_session_whose_rule_ends_by_itself() {
     let session = house.open(30).await.expect("answers");
     assert_eq!(
         house.state(&session).await,
-        (Failed, because("router_unreachable"))
+        (Failed, Some("router_unreachable".to_owned()))
     );
     let rules = house.router.rules();
     assert!(

@@ -50,7 +50,7 @@ impl Catalog {
                     .or_default()
                     .push(Arc::new(CatalogRelease { record, version })),
                 Err(_) => {
-                    tracing::error!(release_id = %record.id, "a stored version cannot be read; the release is left out")
+                    tracing::error!(release_id = %record.id, "a stored version cannot be read; the release is left out");
                 }
             }
         }

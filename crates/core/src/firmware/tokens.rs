@@ -76,7 +76,7 @@ impl Firmware {
                         actor,
                         Note::ok("device.create", "device", wish.device_id).detail(&wish.project),
                     )
-                    .await?
+                    .await?;
             }
             Err(StoreError::Taken) => {}
             Err(other) => return Err(other.into()),

@@ -236,23 +236,15 @@ impl Identity {
                 usable.as_ref().map(|user| user.password_hash.as_str()),
             )
             .await?;
-        match usable.filter(|_| right) {
-            Some(user) => {
-                self.throttle.succeeded(&attempt);
-                Ok(user)
-            }
-            None => {
-                self.audit
-                    .note(
-                        actor,
-                        Note::ok("sign_in.begin", "user", "").result("refused"),
-                    )
-                    .await?;
-                Err(Error::Unauthenticated(
-                    "E-mail address or password is wrong.",
-                ))
-            }
+        if let Some(user) = usable.filter(|_| right) {
+            self.throttle.succeeded(&attempt);
+            return Ok(user);
         }
+        let note = Note::ok("sign_in.begin", "user", "").result("refused");
+        self.audit.note(actor, note).await?;
+        Err(Error::Unauthenticated(
+            "E-mail address or password is wrong.",
+        ))
     }
 
     #[expect(
