@@ -1,27 +1,8 @@
-//! A clock and a randomness that tests hold in their hands.
+//! A randomness that tests hold in their hands.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::ports::{Clock, Rng};
-
-/// A clock that moves when a test says so.
-pub(crate) struct FakeClock(AtomicI64);
-
-impl FakeClock {
-    pub(crate) const fn at(now_ms: i64) -> Self {
-        Self(AtomicI64::new(now_ms))
-    }
-
-    pub(crate) fn advance_ms(&self, by_ms: i64) {
-        self.0.fetch_add(by_ms, Ordering::SeqCst);
-    }
-}
-
-impl Clock for FakeClock {
-    fn now_ms(&self) -> i64 {
-        self.0.load(Ordering::SeqCst)
-    }
-}
+use crate::ports::Rng;
 
 /// Draws 1, 2, 3 … so that a test can state exact bodies.
 #[derive(Default)]

@@ -173,8 +173,8 @@ mod tests {
 
     const OWNER: &str = "ana@example.org";
 
-    fn ip(text: &str) -> Option<IpAddr> {
-        Some(text.parse().unwrap())
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
     }
 
     fn wait_s(result: Result<Attempt>) -> u64 {
@@ -191,19 +191,19 @@ mod tests {
         let mut now_ms = 0;
         let mut waits = Vec::new();
         for _ in 0..9 {
-            let wait = wait_s(throttle.attempt(OWNER, ip("203.0.113.7"), true, now_ms));
+            let wait = wait_s(throttle.attempt(OWNER, Some(ip("203.0.113.7")), true, now_ms));
             waits.push(wait);
             now_ms += i64::try_from(wait).unwrap() * 1000;
             if wait > 0 {
                 throttle
-                    .attempt(OWNER, ip("203.0.113.7"), true, now_ms)
+                    .attempt(OWNER, Some(ip("203.0.113.7")), true, now_ms)
                     .unwrap();
             }
         }
         assert_eq!(waits, [0, 0, 0, 0, 0, 0, 1, 2, 4]);
         now_ms += FORGET_AFTER_MS + 300_000;
         assert_eq!(
-            wait_s(throttle.attempt(OWNER, ip("203.0.113.7"), true, now_ms)),
+            wait_s(throttle.attempt(OWNER, Some(ip("203.0.113.7")), true, now_ms)),
             0
         );
     }
@@ -220,11 +220,11 @@ mod tests {
             );
         }
         assert!(
-            wait_s(throttle.attempt(OWNER, ip("198.51.100.1"), false, 0)) > 0,
+            wait_s(throttle.attempt(OWNER, Some(ip("198.51.100.1")), false, 0)) > 0,
             "strangers wait"
         );
         assert_eq!(
-            wait_s(throttle.attempt(OWNER, ip("192.0.2.44"), true, 0)),
+            wait_s(throttle.attempt(OWNER, Some(ip("192.0.2.44")), true, 0)),
             0,
             "the owner's own network does not"
         );
@@ -234,7 +234,7 @@ mod tests {
     fn one_network_cannot_walk_through_all_accounts() {
         let throttle = Throttle::default();
         let refused = (0..1000).filter(|n| {
-            let neighbour = ip(&format!("2001:db8::{n:x}"));
+            let neighbour = Some(ip(&format!("2001:db8::{n:x}")));
             throttle
                 .attempt(&format!("user{n}@example.org"), neighbour, false, 0)
                 .is_err()
@@ -246,7 +246,9 @@ mod tests {
     fn success_takes_the_attempt_back() {
         let throttle = Throttle::default();
         for _ in 0..100 {
-            let attempt = throttle.attempt(OWNER, ip("203.0.113.7"), true, 0).unwrap();
+            let attempt = throttle
+                .attempt(OWNER, Some(ip("203.0.113.7")), true, 0)
+                .unwrap();
             throttle.succeeded(&attempt);
         }
     }
@@ -255,7 +257,11 @@ mod tests {
     fn parallel_tries_gain_nothing() {
         let throttle = Throttle::default();
         let started = (0..100)
-            .filter(|_| throttle.attempt(OWNER, ip("203.0.113.7"), true, 0).is_ok())
+            .filter(|_| {
+                throttle
+                    .attempt(OWNER, Some(ip("203.0.113.7")), true, 0)
+                    .is_ok()
+            })
             .count();
         assert_eq!(started, 6);
     }
