@@ -47,6 +47,12 @@ pub fn fill(text: &str, values: &[(&str, &str)]) -> String {
         })
 }
 
+/// Escapes text for between the tags of `title` and `textarea`, where Leptos 0.8 writes it as it
+/// is; markup would end the element and begin another.
+pub fn raw_text(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,6 +72,11 @@ mod tests {
         assert_eq!(clock_text(1), "0:01");
         assert_eq!(clock_text(299_001), "5:00");
         assert_eq!(clock_text(3_845_000), "1:04:05");
+    }
+
+    #[test]
+    fn text_cannot_end_the_element_it_stands_in() {
+        assert_eq!(raw_text("</title>&lt;"), "&lt;/title>&amp;lt;");
     }
 
     #[test]

@@ -90,7 +90,9 @@ fn to_route(rule: Rule) -> Route {
 
 fn to_failure(error: ClientError) -> RouterFailure {
     match error {
-        ClientError::Refused { .. } => RouterFailure::Refused(error.to_string()),
+        ClientError::Refused { .. } | ClientError::NotAccepted => {
+            RouterFailure::Refused(error.to_string())
+        }
         other => RouterFailure::Unreachable(other.to_string()),
     }
 }

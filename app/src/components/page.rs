@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 
 use super::{Banner, Tone};
-use crate::context::PageContext;
+use crate::{context::PageContext, format::raw_text};
 
 /// The main content under its heading, with what the last form achieved above it.
 #[component]
@@ -21,7 +21,7 @@ pub fn Page(
     children: Children,
 ) -> impl IntoView {
     let page = PageContext::current();
-    let document_title = as_title_text(&format!("{title} · {}", page.messages().common.product));
+    let document_title = raw_text(&format!("{title} · {}", page.messages().common.product));
     let back = back.map(|(href, label)| {
         view! { <p class="back"><a href=href><span aria-hidden="true">"← "</span>{label}</a></p> }
     });
@@ -37,11 +37,6 @@ pub fn Page(
             {children()}
         </main>
     }
-}
-
-/// Escapes what leptos_meta 0.8 writes between the title's tags as it is.
-fn as_title_text(title: &str) -> String {
-    title.replace('&', "&amp;").replace('<', "&lt;")
 }
 
 fn outcome(page: &PageContext) -> impl IntoView + use<> {

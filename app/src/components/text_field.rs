@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::field::Frame;
+use crate::format::raw_text;
 
 /// A field of one line.
 #[component]
@@ -105,7 +106,7 @@ pub fn TextArea(
             aria-describedby=frame.described_by.clone()
             aria-invalid=frame.invalid
         >
-            {value}
+            {raw_text(&value)}
         </textarea>
     };
     frame.around(required, control)

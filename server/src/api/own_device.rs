@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::{Refusals, auth::Device};
 use crate::{
+    firmware,
     http::{extract::Query, json::ApiJson, problem::Problem},
     state::AppState,
 };
@@ -43,22 +44,8 @@ pub(super) async fn update(
         )
             .into_response());
     };
-    let record = &release.record;
-    let update = Update {
-        version: record.version.clone(),
-        file_name: record.file_name.clone(),
-        url: format!(
-            "{}/firmware/{}/{}",
-            app.public_url,
-            actor.device()?.project,
-            record.file_name
-        ),
-        size_bytes: record.artifact.size_bytes,
-        sha256: record.artifact.sha256.clone(),
-        md5: record.artifact.md5.clone(),
-        manifest_url: None,
-        next_poll_s: answer.next_poll_s,
-    };
+    let project = &actor.device()?.project;
+    let update = firmware::offer(&app, project, &release, answer.next_poll_s);
     Ok(Json(update).into_response())
 }
 

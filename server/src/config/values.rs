@@ -27,10 +27,11 @@ pub(super) fn public_url(text: &str) -> Result<String, String> {
     if !bare || authority.as_str().contains('@') || authority.host().is_empty() {
         return Err(wanted());
     }
-    Ok(format!(
-        "{scheme}://{}",
-        authority.as_str().to_ascii_lowercase()
-    ))
+    let authority = authority.as_str().to_ascii_lowercase();
+    // A browser leaves the usual port out of `Origin`, which is compared with this.
+    let usual_port = if scheme == "https" { ":443" } else { ":80" };
+    let authority = authority.strip_suffix(usual_port).unwrap_or(&authority);
+    Ok(format!("{scheme}://{authority}"))
 }
 
 pub(super) fn database_url(text: &str) -> Result<String, String> {

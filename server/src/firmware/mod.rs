@@ -58,7 +58,7 @@ async fn latest(
 ) -> Result<Json<Update>, Problem> {
     let actor = asker.actor(&app)?;
     let release = app.portal.firmware.latest(&actor, &project)?;
-    Ok(Json(manifest(&app, &project, &release)))
+    Ok(Json(offer(&app, &project, &release, NEXT_POLL_S)))
 }
 
 async fn versions(
@@ -77,7 +77,13 @@ async fn status(State(app): State<AppState>) -> Json<Value> {
     Json(json!({ "status": "ok", "time": Timestamp(app.clock.now_ms()).rfc3339() }))
 }
 
-fn manifest(app: &AppState, project: &str, release: &CatalogRelease) -> Update {
+/// What a device needs to know to install a release.
+pub(crate) fn offer(
+    app: &AppState,
+    project: &str,
+    release: &CatalogRelease,
+    next_poll_s: u64,
+) -> Update {
     let record = &release.record;
     Update {
         version: record.version.clone(),
@@ -87,7 +93,7 @@ fn manifest(app: &AppState, project: &str, release: &CatalogRelease) -> Update {
         sha256: record.artifact.sha256.clone(),
         md5: record.artifact.md5.clone(),
         manifest_url: None,
-        next_poll_s: NEXT_POLL_S,
+        next_poll_s,
     }
 }
 

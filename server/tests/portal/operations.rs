@@ -80,7 +80,10 @@ impl Operation {
                 | "/service/"
                 | "/service/{id}"
                 | "/conn/req/{service_id}"
-                | "/session/remove/{id}",
+                | "/session/remove/{id}"
+                // One's own; somebody else's do not exist.
+                | "/api/v1/users/{id}/logins"
+                | "/api/v1/users/{id}/logins/{login_id}",
             ) => For::Owners,
             (_, path) if path.starts_with("/api/v1/me") || path.starts_with("/api/v1/sessions") => {
                 For::Owners

@@ -115,6 +115,11 @@ async fn what_belongs_to_somebody_else_does_not_exist() {
         ("DELETE", format!("/api/v1/sessions/{session}")),
         ("POST", format!("/session/remove/{session}")),
         ("DELETE", format!("/api/v1/me/logins/{login}")),
+        ("GET", format!("/api/v1/users/{}/logins", other.id)),
+        (
+            "DELETE",
+            format!("/api/v1/users/{}/logins/{login}", other.id),
+        ),
         ("GET", format!("/api/v1/services/{service}")),
         ("GET", format!("/service/{service}")),
         ("POST", format!("/conn/req/{service}")),

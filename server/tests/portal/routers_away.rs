@@ -38,10 +38,11 @@ async fn a_router_that_is_down_gives_a_failed_session_and_never_an_open_one() {
 #[tokio::test]
 async fn a_daemon_with_another_certificate_or_key_is_not_trusted() {
     let house = House::new().await;
-    for (member, value) in [
-        ("cert_sha256", "ab".repeat(32)),
-        ("aes_key", "k".repeat(20)),
-        ("api_key", "k".repeat(20)),
+    for (member, value, reason) in [
+        ("cert_sha256", "ab".repeat(32), "router_unreachable"),
+        ("aes_key", "k".repeat(20), "router_unreachable"),
+        // Only here the daemon could read who asks, and say no.
+        ("api_key", "k".repeat(20), "router_refused"),
     ] {
         let mut entry = house.router.entry(member);
         entry[member] = value.into();
@@ -56,7 +57,7 @@ async fn a_daemon_with_another_certificate_or_key_is_not_trusted() {
             .await
             .expect(201);
         assert_eq!(session["state"], "failed", "{member}");
-        assert_eq!(session["end_reason"], "router_unreachable", "{member}");
+        assert_eq!(session["end_reason"], reason, "{member}");
     }
     assert_eq!(house.held().await, 0);
 }
