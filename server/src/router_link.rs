@@ -93,6 +93,9 @@ fn to_failure(error: ClientError) -> RouterFailure {
         ClientError::Refused { .. } | ClientError::NotAccepted => {
             RouterFailure::Refused(error.to_string())
         }
+        ClientError::AnswerTimeout | ClientError::MalformedAnswer(_) => {
+            RouterFailure::Unsure(error.to_string())
+        }
         other => RouterFailure::Unreachable(other.to_string()),
     }
 }

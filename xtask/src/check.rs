@@ -13,6 +13,9 @@ use crate::step::{note, step};
 use crate::summary::{self, Count};
 use crate::tidy;
 
+/// The cargo-deny that is installed where there is none; it knows the form of our `deny.toml`.
+const CARGO_DENY_VERSION: &str = "=0.20.2";
+
 /// How a check ended that did not fail.
 enum Verdict {
     Passed,
@@ -135,24 +138,25 @@ fn cargo_deny() -> Result<Command> {
     if let Some(program) = find("cargo-deny") {
         return Ok(process::command(program));
     }
-    let tools = project::root().join("target/tools");
+    let tools = project::target_dir().join("tools");
     let program = tools.join("bin/cargo-deny");
     if !program.exists() {
         note(
             "installing cargo-deny into target/tools: it checks licences and known vulnerabilities",
         );
+        let package = ["cargo-deny", "--version", CARGO_DENY_VERSION];
         let mut install = process::cargo();
         if find("cargo-binstall").is_some() {
             install
                 .args(["binstall", "--no-confirm", "--root"])
                 .arg(tools)
-                .arg("cargo-deny");
+                .args(package);
         } else {
             // Unoptimised: it compiles in a third of the time and still checks in seconds.
             install
                 .args(["install", "--locked", "--debug", "--root"])
                 .arg(tools)
-                .arg("cargo-deny");
+                .args(package);
         }
         process::run(&mut install)?;
     }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::net::TcpListener;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -23,7 +24,8 @@ const NEW_VERSION: &str = "1.1.0";
 const DEVICE_NAME: &str = "Lamp in the hall";
 const ADMIN: &str = "admin@example.test";
 const OWNER: &str = "owner@example.test";
-const ROUTER_PORT: u16 = 9999;
+const USUAL_ROUTER_PORT: u16 = 9999;
+const ROUTER_NAME: &str = "Demo router";
 
 /// One account's name and password.
 #[derive(Serialize, Deserialize)]
@@ -78,15 +80,12 @@ impl Demo {
                 password: random_secret()?,
             })
         };
-        // The usual port, unless somebody is there already.
-        let usual_port =
-            std::net::TcpListener::bind(("127.0.0.1", ROUTER_PORT)).map(|_| ROUTER_PORT);
         Ok(Self {
             admin: account(ADMIN)?,
             owner: account(OWNER)?,
             admin_exists: false,
             is_filled: false,
-            router_port: usual_port.or_else(|_| free_port())?,
+            router_port: USUAL_ROUTER_PORT,
             dir: PathBuf::new(),
         })
     }
@@ -106,11 +105,12 @@ impl Demo {
         self.dir.join(name)
     }
 
-    /// Gives the router daemon its keys and configuration, once, and returns the configuration's path.
+    /// Gives the router daemon its keys, once, and its configuration, and returns the configuration's path.
     ///
     /// # Errors
     /// When `gatehouse-routerd keygen` fails or the configuration cannot be written.
-    pub(crate) fn prepare_router(&self) -> Result<PathBuf> {
+    pub(crate) fn prepare_router(&mut self) -> Result<PathBuf> {
+        self.choose_router_port()?;
         let dir = self.router_dir();
         if !dir.join("cert_sha256").exists() {
             let mut keygen = process::command(project::binary("release", "gatehouse-routerd"));
@@ -121,11 +121,43 @@ impl Demo {
         Ok(config)
     }
 
+    /// Keeps the port of the last start, unless another program has taken it since.
+    fn choose_router_port(&mut self) -> Result<()> {
+        if TcpListener::bind(("127.0.0.1", self.router_port)).is_err() {
+            self.router_port = free_port()?;
+            self.save()?;
+        }
+        Ok(())
+    }
+
+    /// Tells the portal where the daemon listens now, when it was elsewhere at an earlier start.
+    ///
+    /// # Errors
+    /// When the portal refuses.
+    pub(crate) fn follow_router(&self, portal: &Portal) -> Result<()> {
+        let address = self.router_address();
+        match item_with(portal, "/api/v1/routers", "name", ROUTER_NAME)? {
+            Some(router) if router["address"] != address => {
+                let id = router["id"].as_str().context("the router has no id")?;
+                portal.patch(
+                    &format!("/api/v1/routers/{id}"),
+                    &json!({ "address": address }),
+                )?;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn router_address(&self) -> String {
+        format!("127.0.0.1:{}", self.router_port)
+    }
+
     fn router_config(&self) -> String {
-        let port = self.router_port;
+        let address = self.router_address();
         format!(
             "# Written by `cargo xtask run`: a router daemon that only says what it would do.\n\
-             listen = \"127.0.0.1:{port}\"\n\
+             listen = \"{address}\"\n\
              backend = \"dry-run\"\n\
              lan_cidrs = [\"192.168.50.0/24\"]\n\
              allowed_portals = [\"127.0.0.1/32\", \"::1/128\"]\n\
@@ -180,8 +212,8 @@ impl Demo {
 
     fn router_id(&self, portal: &Portal) -> Result<String> {
         let router = json!({
-            "name": "Demo router",
-            "address": format!("127.0.0.1:{}", self.router_port),
+            "name": ROUTER_NAME,
+            "address": self.router_address(),
             "api_key": self.router_secret("api_key")?,
             "aes_key": self.router_secret("aes_key")?,
             "cert_sha256": self.router_secret("cert_sha256")?,
@@ -344,5 +376,17 @@ mod tests {
             .permissions()
             .mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_router_port_that_was_taken_since_is_changed_for_good() {
+        let data = tempfile::tempdir().unwrap();
+        let mut demo = Demo::open(data.path()).unwrap();
+        let squatter = TcpListener::bind("127.0.0.1:0").unwrap();
+        demo.router_port = squatter.local_addr().unwrap().port();
+        demo.choose_router_port().unwrap();
+        let chosen = demo.router_port;
+        assert_ne!(chosen, squatter.local_addr().unwrap().port());
+        assert_eq!(Demo::open(data.path()).unwrap().router_port, chosen);
     }
 }

@@ -1,5 +1,6 @@
 //! npm packages, installed exactly as their lock file says.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -7,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::process;
 use crate::project;
-use crate::step::step;
+use crate::step::{note, step};
 
 /// Installs a folder's packages when its lock file changed since the last time.
 ///
@@ -28,15 +29,35 @@ pub(crate) fn install(folder: &str, reason: &str) -> Result<()> {
     })
 }
 
-/// Lets Playwright bring its own Chromium, for machines that are not Debian.
+/// Lets Playwright bring its own Chromium, for machines that have no package of it.
 ///
 /// # Errors
 /// When the download fails.
 pub(crate) fn install_playwright_browser() -> Result<()> {
     step(
         "playwright install chromium: the browser that the browser tests drive",
-        || process::run(npm("npx", "end2end").args(["playwright", "install", "chromium"])),
+        || {
+            process::run(npm("npx", "end2end").args(["playwright", "install", "chromium"]))?;
+            // Only a machine with apt can get them this way, and only with root's rights.
+            let libraries = ["playwright", "install-deps", "chromium"];
+            if process::find("apt-get").is_some()
+                && process::run(npm("npx", "end2end").args(libraries)).is_err()
+            {
+                note("the browser's libraries could not be installed; it works if they are there");
+            }
+            Ok(std::fs::write(playwright_browser_stamp(), "")?)
+        },
     )
+}
+
+/// Whether Playwright has brought the browser that goes with its installed version.
+pub(crate) fn has_playwright_browser() -> bool {
+    playwright_browser_stamp().exists()
+}
+
+/// `npm ci` removes it along with the Playwright that the browser belongs to.
+fn playwright_browser_stamp() -> PathBuf {
+    project::root().join("end2end/node_modules/.playwright-browser")
 }
 
 /// A command of npm's in one of our folders; it never downloads a browser by itself.

@@ -1,6 +1,7 @@
 //! The portal as a program: starting it, and talking to its public JSON API.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -8,18 +9,28 @@ use serde_json::{Value, json};
 use ureq::Agent;
 use ureq::http::{Method, Request};
 
+use crate::postgres;
 use crate::process::{self, Managed};
 use crate::project;
+use crate::wasm;
 
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 const READY_LIMIT: Duration = Duration::from_mins(1);
+
+/// Meant for builds, tests and devices; the portal would refuse to start with a setting it does not know.
+const NOT_FOR_THE_PORTAL: [&str; 4] = [
+    wasm::CHOICE_VARIABLE,
+    postgres::URL_VARIABLE,
+    "GATEHOUSE_SITE_DIR",
+    "GATEHOUSE_TOKEN",
+];
 
 /// Starts `gatehouse serve` from the release build and waits until it is ready.
 ///
 /// # Errors
 /// When it does not listen or does not get ready.
 pub(crate) fn start(data_dir: &Path, listen: &str, show_output: bool) -> Result<(Managed, Portal)> {
-    let mut serve = process::command(project::binary("release", "gatehouse"));
+    let mut serve = gatehouse();
     serve
         .arg("serve")
         .arg("--data-dir")
@@ -38,7 +49,7 @@ pub(crate) fn start(data_dir: &Path, listen: &str, show_output: bool) -> Result<
 /// # Errors
 /// When the portal's program refuses, for one because the account exists.
 pub(crate) fn create_admin(data_dir: &Path, email: &str, password: &str) -> Result<()> {
-    let mut create = process::command(project::binary("release", "gatehouse"));
+    let mut create = gatehouse();
     create
         .args([
             "admin",
@@ -50,6 +61,15 @@ pub(crate) fn create_admin(data_dir: &Path, email: &str, password: &str) -> Resu
         ])
         .arg(data_dir);
     process::run_with_input(&mut create, password)
+}
+
+/// The portal's program, without the variables that are not for it.
+fn gatehouse() -> Command {
+    let mut program = process::command(project::binary("release", "gatehouse"));
+    for variable in NOT_FOR_THE_PORTAL {
+        program.env_remove(variable);
+    }
+    program
 }
 
 /// A running portal's JSON API, as nobody or as a signed-in account.
@@ -147,6 +167,19 @@ impl Portal {
     pub(crate) fn put(&self, path: &str, body: &Value) -> Result<Value> {
         self.call(
             &Method::PUT,
+            path,
+            &[("content-type", "application/json")],
+            body.to_string().into_bytes(),
+        )
+    }
+
+    /// Changes the named fields of something.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub(crate) fn patch(&self, path: &str, body: &Value) -> Result<Value> {
+        self.call(
+            &Method::PATCH,
             path,
             &[("content-type", "application/json")],
             body.to_string().into_bytes(),

@@ -64,7 +64,10 @@ pub(crate) fn command(program: impl Into<OsString>) -> Command {
 pub(crate) fn cargo() -> Command {
     let mut cargo = command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     forget_outer_package(&mut cargo);
-    cargo.env("GATEHOUSE_SITE_DIR", project::site_dir());
+    cargo
+        .env("GATEHOUSE_SITE_DIR", project::site_dir())
+        // What is built is looked for there, wherever the user's own cargo would put it.
+        .env("CARGO_TARGET_DIR", project::target_dir());
     cargo
 }
 
@@ -255,6 +258,17 @@ impl Managed {
             Some(status) => bail!("`{}` ended with {status}", self.name),
         }
     }
+
+    /// Fails when the program has failed; that it runs or has done its work is as good.
+    ///
+    /// # Errors
+    /// When it has ended without success, with how.
+    pub(crate) fn has_not_failed(&mut self) -> Result<()> {
+        match self.child.try_wait()? {
+            Some(status) if !status.success() => bail!("`{}` ended with {status}", self.name),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Drop for Managed {
@@ -297,6 +311,18 @@ mod tests {
         let status = stream(shell, |line| lines.push(line.to_owned())).unwrap();
         assert_eq!(lines, ["out", "err"]);
         assert_eq!(status.code(), Some(3));
+    }
+
+    #[test]
+    fn an_end_is_a_failure_of_a_server_and_of_a_task_only_without_success() {
+        let ended = |program: &str| {
+            let mut process = Managed::start(&mut command(program)).unwrap();
+            process.wait().unwrap();
+            process
+        };
+        assert!(ended("true").still_runs().is_err());
+        assert!(ended("true").has_not_failed().is_ok());
+        assert!(ended("false").has_not_failed().is_err());
     }
 
     #[test]

@@ -12,14 +12,19 @@ pub(crate) fn root() -> &'static Path {
         .expect("xtask lies one folder below the root")
 }
 
+/// Where everything built goes, whatever the user's cargo is set to.
+pub(crate) fn target_dir() -> PathBuf {
+    root().join("target")
+}
+
 /// The finished browser half, which the server's build script embeds.
 pub(crate) fn site_dir() -> PathBuf {
-    root().join("target/site")
+    target_dir().join("site")
 }
 
 /// A program of this workspace as cargo leaves it, `profile` being `debug` or `release`.
 pub(crate) fn binary(profile: &str, name: &str) -> PathBuf {
-    root().join("target").join(profile).join(name)
+    target_dir().join(profile).join(name)
 }
 
 /// Scratch space of this tool inside `target`; the folder exists when this returns.
@@ -27,7 +32,7 @@ pub(crate) fn binary(profile: &str, name: &str) -> PathBuf {
 /// # Errors
 /// When the folder cannot be made.
 pub(crate) fn scratch_dir() -> std::io::Result<PathBuf> {
-    let dir = root().join("target/tmp");
+    let dir = target_dir().join("tmp");
     std::fs::create_dir_all(&dir)?;
     Ok(dir)
 }

@@ -31,6 +31,13 @@ pub(crate) struct Options {
     listen: String,
 }
 
+/// What is up; the fields are stopped in this order.
+struct Running {
+    /// It ends by itself after a day, and the portal goes on without it.
+    device: Option<Managed>,
+    servers: Vec<Managed>,
+}
+
 impl Options {
     fn data_dir(&self) -> PathBuf {
         let default = if self.empty { "data/empty" } else { "data" };
@@ -51,7 +58,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     site::build()?;
     build_release()?;
     let data_dir = std::path::absolute(options.data_dir())?;
-    let mut children = if options.empty {
+    let mut running = if options.empty {
         start_empty(options, &data_dir)?
     } else {
         start_demo(options, &data_dir)?
@@ -62,7 +69,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         data_dir.display()
     );
     while !process::interrupted() {
-        children.iter_mut().try_for_each(Managed::still_runs)?;
+        running
+            .servers
+            .iter_mut()
+            .try_for_each(Managed::still_runs)?;
+        running
+            .device
+            .iter_mut()
+            .try_for_each(Managed::has_not_failed)?;
         std::thread::sleep(Duration::from_millis(200));
     }
     Ok(())
@@ -96,16 +110,19 @@ pub(crate) fn build_release() -> Result<()> {
     )
 }
 
-fn start_empty(options: &Options, data_dir: &Path) -> Result<Vec<Managed>> {
+fn start_empty(options: &Options, data_dir: &Path) -> Result<Running> {
     let (portal_process, portal) = portal::start(data_dir, &options.listen, true)?;
     println!(
         "\nAn empty portal runs at {}. Its set-up link is in the lines above.",
         portal.url
     );
-    Ok(vec![portal_process])
+    Ok(Running {
+        device: None,
+        servers: vec![portal_process],
+    })
 }
 
-fn start_demo(options: &Options, data_dir: &Path) -> Result<Vec<Managed>> {
+fn start_demo(options: &Options, data_dir: &Path) -> Result<Running> {
     let mut demo = Demo::open(data_dir)?;
     let router_config = demo.prepare_router()?;
     if !demo.admin_exists {
@@ -122,12 +139,16 @@ fn start_demo(options: &Options, data_dir: &Path) -> Result<Vec<Managed>> {
         portal::start(data_dir, &options.listen, true)
     })?;
     portal.sign_in(&demo.admin.email, &demo.admin.password)?;
+    demo.follow_router(&portal)?;
     step("filling in the demo", || demo.fill(&portal))?;
     let device_process = step("starting a simulated device", || {
         start_device(&demo, &portal)
     })?;
     print_guide(&demo, &portal);
-    Ok(vec![device_process, portal_process, router_process])
+    Ok(Running {
+        device: Some(device_process),
+        servers: vec![portal_process, router_process],
+    })
 }
 
 fn start_router(config: &Path) -> Result<Managed> {

@@ -48,9 +48,6 @@ pub(crate) fn for_building() -> Result<()> {
 /// As [`for_building`].
 pub(crate) fn for_testing() -> Result<()> {
     let mut needs = missing_for_building()?;
-    if chromium().is_none() && find("apt-get").is_some() {
-        needs.push(CHROMIUM);
-    }
     if find("npm").is_none() {
         needs.push(NODE);
     }
@@ -60,10 +57,21 @@ pub(crate) fn for_testing() -> Result<()> {
     install(&needs)?;
     install_wasm_opt()?;
     npm::install("end2end", "Playwright and axe for the browser tests")?;
-    if chromium().is_none() {
-        npm::install_playwright_browser()?;
+    install_browser()
+}
+
+/// Debian's Chromium, or Playwright's own where apt has none (Ubuntu has it as a snap only).
+fn install_browser() -> Result<()> {
+    if chromium().is_some() || npm::has_playwright_browser() {
+        return Ok(());
     }
-    Ok(())
+    if find("apt-get").is_some() {
+        match install(&[CHROMIUM]) {
+            Ok(()) => return Ok(()),
+            Err(error) => note(&format!("{error:#}; Playwright brings its own instead")),
+        }
+    }
+    npm::install_playwright_browser()
 }
 
 /// Installs Debian packages for a command that `program` provides, when it is missing.

@@ -24,7 +24,7 @@ pub(crate) const DEBIAN_PACKAGES: [&str; 5] = [
 ];
 
 /// Chooses the compiler where both are there: `rustup` or `debian`. CI and bug hunts want this.
-const CHOICE_VARIABLE: &str = "GATEHOUSE_WASM_COMPILER";
+pub(crate) const CHOICE_VARIABLE: &str = "GATEHOUSE_WASM_COMPILER";
 
 /// Where the target's standard library comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

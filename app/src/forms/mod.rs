@@ -62,7 +62,7 @@ impl Way {
 
     /// Goes one segment deeper; the path carries no query yet.
     #[must_use]
-    pub(crate) fn below(mut self, segment: &str) -> Self {
+    pub fn below(mut self, segment: &str) -> Self {
         self.0.push('/');
         self.0.extend(utf8_percent_encode(segment, ENCODED));
         self

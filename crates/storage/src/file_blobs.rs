@@ -48,9 +48,7 @@ impl FileBlobs {
 
     /// Where a blob lies; `None` for what is no address, so that no name leads elsewhere.
     fn path_of(&self, sha256: &str) -> Option<PathBuf> {
-        let is_hex_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        let is_address = sha256.len() == 64 && sha256.bytes().all(is_hex_digit);
-        is_address.then(|| self.root.join(&sha256[..2]).join(sha256))
+        is_address(sha256).then(|| self.root.join(&sha256[..2]).join(sha256))
     }
 }
 
@@ -112,6 +110,8 @@ async fn read_chunk(file: Arc<File>, range: Range<u64>) -> io::Result<Bytes> {
 }
 
 /// Removes uploads that nobody writes any more and blobs that nobody names.
+///
+/// Only what bears a name of ours is touched: the folder may hold somebody else's files.
 fn sweep(root: &Path, keep: &HashSet<String>) -> io::Result<u64> {
     let mut removed = 0;
     for folder in root.read_dir()? {
@@ -119,15 +119,22 @@ fn sweep(root: &Path, keep: &HashSet<String>) -> io::Result<u64> {
         if !folder.file_type()?.is_dir() {
             continue;
         }
-        let holds_uploads = folder.file_name() == UPLOADS;
+        let name = folder.file_name();
+        let holds_uploads = name == UPLOADS;
+        let Some(prefix) = name
+            .to_str()
+            .filter(|name| holds_uploads || is_prefix(name))
+        else {
+            continue;
+        };
         for file in folder.path().read_dir()? {
             let file = file?;
             let wanted = if holds_uploads {
                 upload::is_under_way(&file.path())?
             } else {
-                file.file_name()
-                    .to_str()
-                    .is_some_and(|name| keep.contains(name))
+                let name = file.file_name();
+                let name = name.to_str().unwrap_or_default();
+                keep.contains(name) || !is_address(name) || !name.starts_with(prefix)
             };
             if !wanted {
                 std::fs::remove_file(file.path())?;
@@ -136,6 +143,19 @@ fn sweep(root: &Path, keep: &HashSet<String>) -> io::Result<u64> {
         }
     }
     Ok(removed)
+}
+
+fn is_prefix(name: &str) -> bool {
+    name.len() == 2 && name.bytes().all(is_hex_digit)
+}
+
+/// A blob is named by its SHA-256 in lower-case hex digits.
+fn is_address(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(is_hex_digit)
+}
+
+fn is_hex_digit(byte: u8) -> bool {
+    byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte)
 }
 
 async fn blocking<T: Send + 'static>(

@@ -33,6 +33,9 @@ const UPDATE: &str = "
     AND ($7 OR role <> 'admin' OR disabled_at_ms IS NOT NULL OR EXISTS (
         SELECT 1 FROM users AS other WHERE other.id <> $1 AND other.role = 'admin'
         AND other.disabled_at_ms IS NULL AND other.removed_at_ms IS NULL))";
+const REPLACE_PASSWORD: &str = "
+    UPDATE users SET password_hash = $3
+    WHERE id = $1 AND password_hash = $2 AND disabled_at_ms IS NULL AND removed_at_ms IS NULL";
 const REMOVE: &str = "
     UPDATE users SET removed_at_ms = $2
     WHERE id = $1 AND removed_at_ms IS NULL
@@ -103,6 +106,22 @@ for_both! {
                 .map_err(store_error)?;
             change.commit().await.map_err(store_error)?;
             Ok(updated.rows_affected() == 1)
+        }
+
+        async fn replace_password(
+            &self,
+            id: Uuid,
+            old_hash: &str,
+            new_hash: &str,
+        ) -> StoreResult<bool> {
+            let replaced = sqlx::query(REPLACE_PASSWORD)
+                .bind(id)
+                .bind(old_hash)
+                .bind(new_hash)
+                .execute(self.writes())
+                .await
+                .map_err(store_error)?;
+            Ok(replaced.rows_affected() == 1)
         }
 
         async fn remove_user(&self, id: Uuid, now_ms: i64) -> StoreResult<bool> {

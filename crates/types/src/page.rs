@@ -26,6 +26,26 @@ impl<T> Page<T> {
         }
     }
 
+    /// Cuts the page that is wanted out of a list that is at hand as a whole.
+    ///
+    /// # Errors
+    /// When the limit lies outside 1..=500, or `after` is the id of no row.
+    pub fn of_all(
+        mut rows: Vec<T>,
+        query: &PageQuery,
+        id: impl Fn(&T) -> String,
+    ) -> Result<Self, Invalid> {
+        let limit = query.limit()?;
+        if let Some(after) = &query.after {
+            let last = rows
+                .iter()
+                .position(|row| id(row) == *after)
+                .ok_or_else(|| Invalid::new("after", "Send the `next` of the page before."))?;
+            rows.drain(..=last);
+        }
+        Ok(Self::cut(rows, limit, id))
+    }
+
     /// Turns every row into another kind, keeping the cursor.
     pub fn map<U>(self, turn: impl FnMut(T) -> U) -> Page<U> {
         Page {
@@ -81,5 +101,26 @@ mod tests {
                 next: None
             }
         );
+    }
+
+    #[test]
+    fn the_pages_of_a_whole_list_hold_each_row_once() {
+        let page = |limit, after: Option<&str>| {
+            let query = PageQuery {
+                limit,
+                after: after.map(str::to_owned),
+            };
+            Page::of_all(vec![7, 3, 5], &query, ToString::to_string)
+                .map(|page| (page.items, page.next))
+                .map_err(|invalid| invalid.field)
+        };
+        assert_eq!(page(None, None), Ok((vec![7, 3, 5], None)));
+        assert_eq!(page(Some(2), None), Ok((vec![7, 3], Some("3".into()))));
+        assert_eq!(page(Some(2), Some("3")), Ok((vec![5], None)));
+        assert_eq!(page(None, Some("5")), Ok((vec![], None)));
+        assert_eq!(page(None, Some("4")), Err("after"));
+        for limit in [-1, 0, 501] {
+            assert_eq!(page(Some(limit), None), Err("limit"));
+        }
     }
 }

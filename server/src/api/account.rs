@@ -1,14 +1,17 @@
 use axum::{Json, extract::State};
 use gatehouse_types::{
-    Page,
+    Page, PageQuery,
     account::{LoginSession, Me},
 };
 use http::StatusCode;
 use uuid::Uuid;
 
-use super::{Refusals, auth::SignedIn};
+use super::{Refusals, auth::SignedIn, page_of};
 use crate::{
-    http::{extract::Path, problem::Problem},
+    http::{
+        extract::{Path, Query},
+        problem::Problem,
+    },
     state::AppState,
 };
 
@@ -25,17 +28,18 @@ pub(super) async fn me(SignedIn(actor): SignedIn) -> Result<Json<Me>, Problem> {
 }
 
 /// Lists one's own sign-in sessions.
-#[utoipa::path(get, path = "/api/v1/me/logins", tag = "account", responses((status = 200, body = Page<LoginSession>), Refusals))]
+#[utoipa::path(get, path = "/api/v1/me/logins", tag = "account", params(PageQuery), responses((status = 200, body = Page<LoginSession>), Refusals))]
 pub(super) async fn list_logins(
     State(app): State<AppState>,
     SignedIn(actor): SignedIn,
+    Query(query): Query<PageQuery>,
 ) -> Result<Json<Page<LoginSession>>, Problem> {
-    let items = app
+    let logins = app
         .portal
         .identity
         .list_sign_ins(&actor, actor.account()?.id)
         .await?;
-    Ok(Json(Page { items, next: None }))
+    page_of(logins, &query, |login| login.id)
 }
 
 /// Ends one of one's own sign-in sessions.

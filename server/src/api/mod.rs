@@ -21,6 +21,9 @@ mod tokens;
 mod upload;
 mod users;
 
+use axum::Json;
+use gatehouse_core::Error;
+use gatehouse_types::{Page, PageQuery};
 use utoipa::{
     IntoResponses, Modify, OpenApi,
     openapi::{
@@ -29,8 +32,9 @@ use utoipa::{
     },
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
 
-use crate::state::AppState;
+use crate::{http::problem::Problem, state::AppState};
 
 /// Every operation of the JSON API.
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -82,6 +86,16 @@ pub fn routes() -> OpenApiRouter<AppState> {
 /// The whole document, as `gatehouse openapi` prints it.
 pub fn document() -> utoipa::openapi::OpenApi {
     routes().split_for_parts().1
+}
+
+/// The wanted page of a list that the core answers as a whole.
+fn page_of<T>(
+    rows: Vec<T>,
+    query: &PageQuery,
+    id: impl Fn(&T) -> Uuid,
+) -> Result<Json<Page<T>>, Problem> {
+    let page = Page::of_all(rows, query, |row| id(row).to_string()).map_err(Error::from)?;
+    Ok(Json(page))
 }
 
 #[derive(OpenApi)]

@@ -1,27 +1,30 @@
 use axum::{Json, extract::State};
 use gatehouse_types::{
-    Page,
+    Page, PageQuery,
     access::{NewRouter, Router, RouterChange, RouterTest},
 };
 use http::StatusCode;
 use uuid::Uuid;
 
-use super::{Refusals, auth::SignedIn};
+use super::{Refusals, auth::SignedIn, page_of};
 use crate::{
-    http::{extract::Path, json::ApiJson, problem::Problem},
+    http::{
+        extract::{Path, Query},
+        json::ApiJson,
+        problem::Problem,
+    },
     state::AppState,
 };
 
 /// Lists routers.
-#[utoipa::path(get, path = "/api/v1/routers", tag = "routers", responses((status = 200, body = Page<Router>), Refusals))]
+#[utoipa::path(get, path = "/api/v1/routers", tag = "routers", params(PageQuery), responses((status = 200, body = Page<Router>), Refusals))]
 pub(super) async fn list(
     State(app): State<AppState>,
     SignedIn(actor): SignedIn,
+    Query(query): Query<PageQuery>,
 ) -> Result<Json<Page<Router>>, Problem> {
-    Ok(Json(Page {
-        items: app.portal.access.list_routers(&actor).await?,
-        next: None,
-    }))
+    let routers = app.portal.access.list_routers(&actor).await?;
+    page_of(routers, &query, |router| router.id)
 }
 
 /// Adds a router.

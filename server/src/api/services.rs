@@ -1,27 +1,30 @@
 use axum::{Json, extract::State};
 use gatehouse_types::{
-    Page,
+    Page, PageQuery,
     access::{Grants, NewService, Service, ServiceChange},
 };
 use http::StatusCode;
 use uuid::Uuid;
 
-use super::{Refusals, auth::SignedIn};
+use super::{Refusals, auth::SignedIn, page_of};
 use crate::{
-    http::{extract::Path, json::ApiJson, problem::Problem},
+    http::{
+        extract::{Path, Query},
+        json::ApiJson,
+        problem::Problem,
+    },
     state::AppState,
 };
 
 /// Lists services: those granted for an owner, all for an admin.
-#[utoipa::path(get, path = "/api/v1/services", tag = "services", responses((status = 200, body = Page<Service>), Refusals))]
+#[utoipa::path(get, path = "/api/v1/services", tag = "services", params(PageQuery), responses((status = 200, body = Page<Service>), Refusals))]
 pub(super) async fn list(
     State(app): State<AppState>,
     SignedIn(actor): SignedIn,
+    Query(query): Query<PageQuery>,
 ) -> Result<Json<Page<Service>>, Problem> {
-    Ok(Json(Page {
-        items: app.portal.access.list_services(&actor).await?,
-        next: None,
-    }))
+    let services = app.portal.access.list_services(&actor).await?;
+    page_of(services, &query, |service| service.id)
 }
 
 /// Adds a service.
@@ -88,12 +91,13 @@ pub(super) async fn grant(
 }
 
 /// Lists services under the original portal's path.
-#[utoipa::path(get, path = "/service/", tag = "original paths", responses((status = 200, body = Page<Service>), Refusals))]
+#[utoipa::path(get, path = "/service/", tag = "original paths", params(PageQuery), responses((status = 200, body = Page<Service>), Refusals))]
 pub(super) async fn seed_list(
     app: State<AppState>,
     signed_in: SignedIn,
+    query: Query<PageQuery>,
 ) -> Result<Json<Page<Service>>, Problem> {
-    list(app, signed_in).await
+    list(app, signed_in, query).await
 }
 
 /// Shows a service under the original portal's path.

@@ -6,7 +6,7 @@ use gatehouse_types::{
 use http::StatusCode;
 use uuid::Uuid;
 
-use super::{Refusals, auth::SignedIn};
+use super::{Refusals, auth::SignedIn, page_of};
 use crate::{
     http::{
         extract::{Path, Query},
@@ -72,16 +72,15 @@ pub(super) async fn remove(
 }
 
 /// Lists an account's sign-in sessions.
-#[utoipa::path(get, path = "/api/v1/users/{id}/logins", tag = "users", params(("id" = Uuid, Path)), responses((status = 200, body = Page<LoginSession>), Refusals))]
+#[utoipa::path(get, path = "/api/v1/users/{id}/logins", tag = "users", params(("id" = Uuid, Path), PageQuery), responses((status = 200, body = Page<LoginSession>), Refusals))]
 pub(super) async fn list_logins(
     State(app): State<AppState>,
     SignedIn(actor): SignedIn,
     Path(id): Path<Uuid>,
+    Query(query): Query<PageQuery>,
 ) -> Result<Json<Page<LoginSession>>, Problem> {
-    Ok(Json(Page {
-        items: app.portal.identity.list_sign_ins(&actor, id).await?,
-        next: None,
-    }))
+    let logins = app.portal.identity.list_sign_ins(&actor, id).await?;
+    page_of(logins, &query, |login| login.id)
 }
 
 /// Ends one of an account's sign-in sessions.

@@ -9,6 +9,7 @@ mod restore;
 mod serve;
 
 use std::{
+    ffi::OsString,
     fs::{self, File},
     io,
     path::Path,
@@ -63,8 +64,31 @@ pub async fn run(command: Command) -> Result<(), Refusal> {
 }
 
 fn load(flags: &Flags) -> Result<Config, Refusal> {
-    let environment: Environment = std::env::vars().collect();
+    let environment = our_variables(std::env::vars_os())?;
     Config::load(flags, &environment, |path| fs::read_to_string(path))
+}
+
+/// Other programs' variables may hold any bytes; only those that we read have to be text.
+fn our_variables(
+    all: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Environment, Refusal> {
+    all.into_iter()
+        .filter(|(name, _)| {
+            name.as_encoded_bytes().starts_with(b"GATEHOUSE_") || name == "OTA_ADMIN_SECRET"
+        })
+        .map(
+            |(name, value)| match (name.into_string(), value.into_string()) {
+                (Ok(name), Ok(value)) => Ok((name, value)),
+                (Ok(name), Err(_)) => Err(Refusal::new(format!(
+                    "The value of the environment variable {name} is not UTF-8. Set it to plain text."
+                ))),
+                (Err(name), _) => Err(Refusal::new(format!(
+                    "The name of the environment variable {} is not UTF-8. Unset it.",
+                    name.display()
+                ))),
+            },
+        )
+        .collect()
 }
 
 /// The file behind a `sqlite:` URL; `None` for PostgreSQL.
@@ -121,4 +145,37 @@ fn openapi() -> Result<(), Refusal> {
         .map_err(|error| Refusal::new(error.to_string()))?;
     println!("{json}");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
+    use super::*;
+
+    fn not_text() -> OsString {
+        OsString::from_vec(vec![b'x', 0xff])
+    }
+
+    #[test]
+    fn other_programs_variables_are_passed_over_whatever_they_hold() {
+        let ours = [
+            ("GATEHOUSE_LISTEN".into(), "127.0.0.1:1".into()),
+            ("OTA_ADMIN_SECRET".into(), "seed".into()),
+        ];
+        let others = [("LS_COLORS".into(), not_text()), (not_text(), "x".into())];
+        let read = our_variables(ours.into_iter().chain(others)).expect("reads ours");
+        let names: Vec<&str> = read.keys().map(String::as_str).collect();
+        assert_eq!(names, ["GATEHOUSE_LISTEN", "OTA_ADMIN_SECRET"]);
+    }
+
+    #[test]
+    fn a_variable_of_ours_that_is_no_text_is_refused_by_name() {
+        let refusal =
+            our_variables([("GATEHOUSE_DATA_DIR".into(), not_text())]).expect_err("refuses");
+        assert!(
+            refusal.to_string().contains("GATEHOUSE_DATA_DIR"),
+            "{refusal}"
+        );
+    }
 }

@@ -18,8 +18,13 @@ const SEEDS_ADMIN_SECRET: &str = "OTA_ADMIN_SECRET";
 /// Names the configuration file, like `--config`.
 const CONFIG_VARIABLE: &str = "GATEHOUSE_CONFIG";
 
-/// Read by the build, and harmless when it is still set at the start.
-const SITE_DIR_VARIABLE: &str = "GATEHOUSE_SITE_DIR";
+/// Read by other programs of this project; harmless when they are still set at the start.
+const NEIGHBOURS_VARIABLES: [&str; 4] = [
+    "GATEHOUSE_SITE_DIR",
+    "GATEHOUSE_WASM_COMPILER",
+    "GATEHOUSE_TEST_POSTGRES_URL",
+    "GATEHOUSE_TOKEN",
+];
 
 /// What file, environment and flags have set, the strongest value of each key.
 #[derive(Debug, Default)]
@@ -217,7 +222,7 @@ fn environment_layer(environment: &Environment) -> Result<Vec<(Key, Value)>, Ref
     for (variable, text) in environment {
         let ours = variable.starts_with(PREFIX)
             && variable != CONFIG_VARIABLE
-            && variable != SITE_DIR_VARIABLE;
+            && !NEIGHBOURS_VARIABLES.contains(&variable.as_str());
         if ours {
             layer.push((keys::find_variable(variable)?, Value::from(text.as_str())));
         }

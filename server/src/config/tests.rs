@@ -317,7 +317,10 @@ fn the_public_url_is_spelled_as_a_browser_spells_an_origin() {
     for (given, expected) in [
         ("https://Gate.example.com:443", "https://gate.example.com"),
         ("http://gate.example.com:80/", "http://gate.example.com"),
-        ("https://gate.example.com:8443", "https://gate.example.com:8443"),
+        (
+            "https://gate.example.com:8443",
+            "https://gate.example.com:8443",
+        ),
         ("https://[2001:db8::443]", "https://[2001:db8::443]"),
     ] {
         assert_eq!(super::values::public_url(given).as_deref(), Ok(expected));

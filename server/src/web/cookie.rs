@@ -132,9 +132,6 @@ mod tests {
             Some("a")
         );
         assert_eq!(cookie.read(&request(&["gatehouse=a; gatehouse=b"])), None);
-        assert_eq!(
-            cookie.read(&request(&["gatehous=a", ";;;=", "\u{7f}"])),
-            None
-        );
+        assert_eq!(cookie.read(&request(&["gatehous=a", ";;;=", "\t"])), None);
     }
 }

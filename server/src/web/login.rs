@@ -1,14 +1,18 @@
 use axum::{
-    Form,
-    extract::{State, rejection::FormRejection},
+    body::Body,
+    extract::{Request, State},
     response::{IntoResponse, Redirect, Response},
 };
 use gatehouse_app::forms::{Way, problem};
-use gatehouse_core::identity::SignIn;
-use http::{HeaderMap, header::SET_COOKIE};
+use gatehouse_core::{Actor, Error, identity::SignIn};
+use gatehouse_types::limits::EMAIL_MAX_CHARS;
+use http::{
+    HeaderMap,
+    header::{RETRY_AFTER, SET_COOKIE},
+};
 use serde::Deserialize;
 
-use super::own_path;
+use super::{form::PlainForm, own_path, pages};
 use crate::{
     api::{
         auth::{Origin, Visitor},
@@ -35,17 +39,14 @@ pub(super) async fn sign_in(
     State(app): State<AppState>,
     Origin(actor): Origin,
     headers: HeaderMap,
-    form: Result<Form<LoginForm>, FormRejection>,
+    PlainForm(form): PlainForm<LoginForm>,
 ) -> Result<Response, Problem> {
-    let Form(form) =
-        form.map_err(|_| Problem::bad_request("The sign-in form could not be read."))?;
     let user_agent = user_agent(&headers);
     let request = SignIn {
         email: &form.email,
         password: &form.password,
         user_agent: &user_agent,
     };
-    let next = own_path(&form.next);
     match app
         .portal
         .identity
@@ -56,20 +57,48 @@ pub(super) async fn sign_in(
             let cookie = app
                 .sign_in_cookie
                 .set(signed_in.secret, signed_in.cookie_lives_ms);
-            Ok(([(SET_COOKIE, cookie)], Redirect::to(next)).into_response())
+            Ok(([(SET_COOKIE, cookie)], Redirect::to(own_path(&form.next))).into_response())
+        }
+        Err(Error::Unauthenticated(_)) => {
+            Ok(Redirect::to(back("credentials", &form).path()).into_response())
         }
         Err(error) => {
-            let code = match &error {
-                gatehouse_core::Error::Unauthenticated(_) => "credentials",
-                other => problem(other).code(),
-            };
-            let back = Way::to("/login")
-                .with("error", code)
-                .with("email", &form.email)
-                .with("next", next);
-            Ok(Redirect::to(back.path()).into_response())
+            let page = back(problem(&error).code(), &form);
+            Ok(refuse(&app, actor, headers, &page, error).await)
         }
     }
+}
+
+/// The sign-in page with what went wrong and what was typed, save for the password.
+fn back(code: &str, form: &LoginForm) -> Way {
+    let is_plausible = form.email.chars().count() <= EMAIL_MAX_CHARS;
+    Way::to("/login")
+        .with("error", code)
+        .with("email", if is_plausible { &form.email } else { "" })
+        .with("next", own_path(&form.next))
+}
+
+/// Shows the page under the status of `error`, so that programs and proxies see it too.
+async fn refuse(
+    app: &AppState,
+    actor: Actor,
+    headers: HeaderMap,
+    page: &Way,
+    error: Error,
+) -> Response {
+    let refusal = Problem::from(error).into_response();
+    let mut request = Request::new(Body::empty());
+    match page.path().parse() {
+        Ok(uri) => *request.uri_mut() = uri,
+        Err(_unparsable) => return refusal,
+    }
+    *request.headers_mut() = headers;
+    let mut response = pages::draw(app, actor, request).await;
+    *response.status_mut() = refusal.status();
+    if let Some(wait) = refusal.headers().get(RETRY_AFTER) {
+        response.headers_mut().insert(RETRY_AFTER, wait.clone());
+    }
+    response
 }
 
 /// POST `/logout`: ends the sign-in session and takes the cookie away.

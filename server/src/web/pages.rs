@@ -1,8 +1,8 @@
 //! The pages and the server functions behind their forms, handed over to Leptos.
 
 use axum::{
-    body::Body,
-    extract::{Request, State},
+    body::{Body, Bytes},
+    extract::{Request, State, rejection::BytesRejection},
     response::{IntoResponse, Redirect, Response},
 };
 use gatehouse_app::{
@@ -15,7 +15,7 @@ use gatehouse_app::{
 use gatehouse_core::{Actor, Error};
 use http::{Method, StatusCode, header::ACCEPT_LANGUAGE, request::Parts};
 
-use super::{cookie::values, preferences};
+use super::{cookie::values, form::unreadable, preferences};
 use crate::{
     api::auth::Visitor,
     http::{
@@ -24,6 +24,9 @@ use crate::{
     },
     state::AppState,
 };
+
+/// No form of a page is longer than this.
+pub(super) const MAX_UI_BYTES: usize = 128 * 1024;
 
 /// GET of any path: the page, the sign-in page first for strangers, or the not-found page.
 pub(super) async fn render(
@@ -52,12 +55,13 @@ pub(super) async fn render(
         };
         return Ok(Redirect::to(way.path()).into_response());
     }
-    let forbidden = path.starts_with("/admin") && !actor.is_admin();
+    Ok(draw(&app, actor, request).await)
+}
+
+/// Draws the page of a GET as this actor may see it.
+pub(super) async fn draw(app: &AppState, actor: Actor, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let page = PageContext {
-        forbidden,
-        ..page_context(&app, &actor, &parts)
-    };
+    let page = page_context(app, &actor, &parts);
     let visit = Visit {
         portal: app.portal.clone(),
         actor,
@@ -68,19 +72,20 @@ pub(super) async fn render(
         visit.clone().provide();
     };
     let handler = leptos_axum::render_app_async_with_context(provide, shell);
-    Ok(handler(Request::from_parts(parts, body)).await)
+    handler(Request::from_parts(parts, body)).await
 }
 
 /// POST `/api/ui/…`: a plain form. Whoever is not signed in is sent to sign in.
 pub(super) async fn run_form(
     State(app): State<AppState>,
     Visitor(actor): Visitor,
-    request: Request<Body>,
+    parts: Parts,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     if actor.account().is_err() {
         let error = Error::Unauthenticated("Sign in first.");
-        let wants_page = request
-            .headers()
+        let wants_page = parts
+            .headers
             .get(http::header::ACCEPT)
             .is_some_and(|accept| accept.as_bytes().starts_with(b"text/html"));
         return if wants_page {
@@ -89,6 +94,8 @@ pub(super) async fn run_form(
             Err(error.into())
         };
     }
+    let body = body.map_err(|refused| unreadable(refused.status(), MAX_UI_BYTES))?;
+    let request = Request::from_parts(parts, Body::from(body));
     let visit = Visit {
         portal: app.portal.clone(),
         actor,
@@ -111,10 +118,7 @@ fn refuse_garbage(response: Response) -> Response {
         || response.status() == StatusCode::BAD_REQUEST
         || names_error
     {
-        return Problem::bad_request(
-            "The form could not be read. Open the page again and send it from there.",
-        )
-        .into_response();
+        return unreadable(StatusCode::BAD_REQUEST, MAX_UI_BYTES).into_response();
     }
     response
 }
@@ -151,6 +155,6 @@ fn page_context(app: &AppState, actor: &Actor, parts: &Parts) -> PageContext {
         client_ip: actor.ip,
         no_jwt: app.config.no_jwt,
         debug: cfg!(debug_assertions),
-        forbidden: false,
+        forbidden: parts.uri.path().starts_with("/admin") && !actor.is_admin(),
     }
 }

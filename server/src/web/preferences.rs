@@ -1,14 +1,13 @@
 use axum::{
-    Form,
-    extract::{State, rejection::FormRejection},
+    extract::State,
     response::{AppendHeaders, IntoResponse, Redirect, Response},
 };
 use gatehouse_app::{context::Theme, i18n::Lang};
 use http::header::SET_COOKIE;
 use serde::Deserialize;
 
-use super::{cookie::taste, own_path};
-use crate::{http::problem::Problem, state::AppState};
+use super::{cookie::taste, form::PlainForm, own_path};
+use crate::state::AppState;
 
 pub(super) const THEME: &str = "theme";
 pub(super) const LANG: &str = "lang";
@@ -24,9 +23,8 @@ pub(super) struct PreferencesForm {
 /// POST `/preferences`: remembers the colours or the language that a reader chose.
 pub(super) async fn keep(
     State(app): State<AppState>,
-    form: Result<Form<PreferencesForm>, FormRejection>,
-) -> Result<Response, Problem> {
-    let Form(form) = form.map_err(|_| Problem::bad_request("The form could not be read."))?;
+    PlainForm(form): PlainForm<PreferencesForm>,
+) -> Response {
     let secure = app.public_url.starts_with("https://");
     let theme = form
         .theme
@@ -42,9 +40,9 @@ pub(super) async fn keep(
         .into_iter()
         .chain(lang)
         .map(|cookie| (SET_COOKIE, cookie));
-    Ok((
+    (
         AppendHeaders(cookies.collect::<Vec<_>>()),
         Redirect::to(own_path(&form.back)),
     )
-        .into_response())
+        .into_response()
 }

@@ -1,8 +1,4 @@
-use axum::{
-    Form,
-    extract::{State, rejection::FormRejection},
-    response::Redirect,
-};
+use axum::{extract::State, response::Redirect};
 use gatehouse_app::{
     forms::{Way, problem},
     i18n,
@@ -10,6 +6,7 @@ use gatehouse_app::{
 use gatehouse_core::Error;
 use serde::Deserialize;
 
+use super::form::PlainForm;
 use crate::{api::auth::Origin, http::problem::Problem, state::AppState};
 
 #[derive(Deserialize)]
@@ -28,10 +25,8 @@ pub(super) struct SetupForm {
 pub(super) async fn set_up(
     State(app): State<AppState>,
     Origin(actor): Origin,
-    form: Result<Form<SetupForm>, FormRejection>,
+    PlainForm(form): PlainForm<SetupForm>,
 ) -> Result<Redirect, Problem> {
-    let Form(form) =
-        form.map_err(|_| Problem::bad_request("The set-up form could not be read."))?;
     let back = Way::to("/setup")
         .with("token", &form.token)
         .with("email", &form.email);

@@ -24,7 +24,7 @@ pub(super) async fn upload(
     Path(project): Path<String>,
     form: Multipart,
 ) -> Result<Redirect, Problem> {
-    let page = format!("/admin/projects/{project}");
+    let page = Way::to("/admin/projects").below(&project);
     match receive(&app, &actor, &project, form).await {
         Ok((release, is_new)) => {
             let notice = if is_new {
@@ -32,12 +32,15 @@ pub(super) async fn upload(
             } else {
                 i18n::Notice::UploadedBefore
             };
-            let way =
-                Way::to(format!("{page}/releases/{}", release.version)).with("ok", notice.code());
+            let way = page
+                .below("releases")
+                .below(&release.version)
+                .with("ok", notice.code());
             Ok(Redirect::to(way.path()))
         }
         Err((version, error)) => {
-            let way = Way::to(format!("{page}/upload"))
+            let way = page
+                .below("upload")
                 .with("version", &version)
                 .with("error", problem(&error).code());
             let field = match &error {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     furnish::{PROJECT, Person, image, text_of},
-    harness::{Portal, get},
+    harness::{Portal, get, post},
 };
 
 /// Larger than what is kept in memory.
@@ -140,6 +140,11 @@ async fn ids_and_queries_that_are_none_are_problems_that_programs_can_read() {
             "/api/v1/audit",
             "/api/v1/tokens",
             "/api/v1/projects/lamp/devices",
+            "/api/v1/services",
+            "/service/",
+            "/api/v1/routers",
+            "/api/v1/me/logins",
+            &format!("/api/v1/users/{}/logins", admin.id),
         ] {
             let answer = portal
                 .send(get(&format!("{list}?{query}")).cookie(&admin.cookie))
@@ -161,6 +166,29 @@ async fn ids_and_queries_that_are_none_are_problems_that_programs_can_read() {
         .send(get("/api/v1/users?limit=500").cookie(&admin.cookie))
         .await;
     assert_eq!(one.status, 200);
+}
+
+#[tokio::test]
+async fn a_form_is_as_long_as_its_limit_at_the_most() {
+    let portal = Portal::open().await;
+    let admin = portal.admin().await;
+    for (path, limit_bytes) in [
+        ("/login", 64 << 10),
+        ("/setup", 64 << 10),
+        ("/preferences", 64 << 10),
+        ("/api/ui/end_other_sign_ins", 128 << 10),
+    ] {
+        let send = |size_bytes: usize| {
+            let request = post(path)
+                .header("content-type", "application/x-www-form-urlencoded")
+                .header("accept", "text/html")
+                .body(format!("x={}", "y".repeat(size_bytes - 2)));
+            portal.send(request.cookie(&admin.cookie))
+        };
+        let longest = send(limit_bytes).await;
+        assert!(longest.status.is_redirection(), "{path}: {longest:?}");
+        send(limit_bytes + 1).await.refused(413, "too_large");
+    }
 }
 
 /// The file behind a release, opened up for writing.

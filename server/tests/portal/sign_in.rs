@@ -128,6 +128,42 @@ async fn spellings_of_an_address_are_one_account_and_one_counter() {
 }
 
 #[tokio::test]
+async fn whoever_guesses_in_a_browser_is_told_on_the_page_when_to_try_again() {
+    let portal = Portal::open().await;
+    portal.admin().await;
+    let guess = || {
+        let form = [("email", ADMIN), ("password", "a guess"), ("next", "/me")];
+        portal.send(post("/login").form(&form).header("accept-language", "es"))
+    };
+    for _ in 0..6 {
+        assert_eq!(guess().await.status, 303);
+    }
+    let throttled = guess().await;
+    assert_eq!(throttled.status, 429, "{}", throttled.text());
+    let wait_s = throttled.header("retry-after").parse::<u64>();
+    assert!(wait_s.is_ok_and(|seconds| seconds >= 1), "{throttled:?}");
+    assert!(throttled.header("content-type").starts_with("text/html"));
+    let page = throttled.text();
+    for part in ["Demasiados intentos.", ADMIN, "value=\"/me\""] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+    assert!(!page.contains("a guess"), "{page}");
+}
+
+#[tokio::test]
+async fn an_overlong_address_does_not_come_back_in_a_url() {
+    let portal = Portal::open().await;
+    for (email_chars, is_repeated) in [(254, true), (255, false)] {
+        let email = "x".repeat(email_chars);
+        let repeated = if is_repeated { email.as_str() } else { "" };
+        assert_eq!(
+            portal.sign_in(&email, "wrong").await.header("location"),
+            format!("/login?error=credentials&email={repeated}&next=%2F")
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_stranger_who_guesses_slows_only_themself_down() {
     let portal = Portal::open().await;
     portal.admin().await;
@@ -155,7 +191,7 @@ async fn a_password_of_a_mebibyte_is_refused_before_it_costs_anything() {
         .await
         .refused(413, "too_large");
     let form = portal.sign_in(ADMIN, &"x".repeat(3 << 20)).await;
-    form.refused(400, "bad_request");
+    form.refused(413, "too_large");
     assert_eq!(portal.send(get("/livez")).await.status, 200);
 }
 

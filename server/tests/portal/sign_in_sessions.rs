@@ -185,3 +185,33 @@ async fn a_removed_account_is_gone_with_its_tokens() {
         .await
         .refused(404, "not_found");
 }
+
+#[tokio::test]
+async fn a_list_of_sign_ins_is_read_page_by_page() {
+    let portal = Portal::open().await;
+    let admin = portal.admin().await;
+    portal.sign_in(ADMIN, PASSWORD).await;
+    let list = async |path: String| {
+        portal
+            .send(get(&path).cookie(&admin.cookie))
+            .await
+            .expect(200)
+    };
+    for path in [
+        "/api/v1/me/logins".to_owned(),
+        format!("/api/v1/users/{}/logins", admin.id),
+    ] {
+        let whole = list(path.clone()).await;
+        let first = list(format!("{path}?limit=1")).await;
+        assert_eq!(first["next"], first["items"][0]["id"]);
+        let second = list(format!("{path}?limit=1&after={}", text_of(&first, "next"))).await;
+        assert_eq!(
+            (&first["items"][0], &second["items"][0]),
+            (&whole["items"][0], &whole["items"][1])
+        );
+        assert_eq!(
+            (&whole["next"], &second["next"]),
+            (&Value::Null, &Value::Null)
+        );
+    }
+}

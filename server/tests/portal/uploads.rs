@@ -288,6 +288,14 @@ async fn a_form_without_scripts_uploads_too_and_leaves_nothing_of_what_is_refuse
         over.header("location"),
         "/admin/projects/lamp/upload?version=1.0.0&error=too_large"
     );
+    let elsewhere = post("/admin/projects/a%2F%3Fb%0D/upload")
+        .header("content-type", "multipart/form-data; boundary=cut")
+        .cookie(&admin.cookie)
+        .body("--cut--\r\n");
+    assert_eq!(
+        portal.send(elsewhere).await.header("location"),
+        "/admin/projects/a%2F%3Fb%0D/upload?version=&error=invalid&field=upload.file"
+    );
     let odd = send("one", &image(5)).await;
     assert_eq!(
         odd.header("location"),

@@ -59,15 +59,20 @@ impl Access {
         session.state == SessionState::Open && session.expires_at_ms <= self.ports.now_ms()
     }
 
-    /// Writes down that a session's time was over; the router ended the rule by itself.
+    /// Writes down that a session's time was over; the router ends the rule by itself.
     pub(super) async fn expire(&self, mut session: AccessSessionRecord) -> Result<()> {
         session.state = SessionState::Closed;
         session.end_reason = Some(EndReason::Expired);
         session.finished_at_ms = Some(session.expires_at_ms);
-        self.ports
+        let ended = self
+            .ports
             .store
             .advance_session(&session, SessionState::Open)
             .await?;
+        if ended {
+            // Two prolongations that overtook each other may have left it a later end.
+            self.take_rule_away(&session).await?;
+        }
         Ok(())
     }
 
@@ -94,7 +99,7 @@ impl Access {
         Ok(())
     }
 
-    async fn take_rule_away(&self, session: &AccessSessionRecord) -> Result<bool> {
+    pub(super) async fn take_rule_away(&self, session: &AccessSessionRecord) -> Result<bool> {
         let Some(router) = self.ports.store.router(session.router_id).await? else {
             return Ok(false);
         };

@@ -10,7 +10,7 @@ use gatehouse_types::{
 use uuid::Uuid;
 
 use super::{
-    Access, checks, no_such_session,
+    Access, checks, no_such_service, no_such_session,
     sessions::{LIVE_PER_USER, MINUTE_MS, check_minutes, rule, seconds_until, to_session},
 };
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     audit::Note,
     ports::{
         StoreError,
-        access::{AccessSessionRecord, RouterRecord, ServiceRecord},
+        access::{AccessSessionRecord, RouterRecord, ServiceRecord, SessionFilter},
         router_link::{RouterCommand, RouterFailure},
     },
 };
@@ -59,7 +59,11 @@ impl Access {
         let router = self.find_router(service.router_id).await?;
         let session = self.new_session(account.id, client_ip, &service, &router, minutes);
         match self.ports.store.insert_session(&session).await {
-            Ok(()) => Ok((self.let_in(actor, session, &router).await?, true)),
+            Ok(()) => {
+                let opened = self.let_in(actor, session, &router).await?;
+                self.still_allowed(actor, service.id).await?;
+                Ok((opened, true))
+            }
             // Another click was quicker: its session is ours too.
             Err(StoreError::Taken) => {
                 let live = self
@@ -147,21 +151,9 @@ impl Access {
                     .await?;
             }
             Err(failure) => {
-                // A lost answer may have left a rule behind; it must not outlive its row.
-                let _ = self
-                    .ports
-                    .router_link
-                    .send(&target, RouterCommand::Del(rule(&session)))
-                    .await;
-                let (reason, detail) = match &failure {
-                    RouterFailure::Unreachable(detail) => (EndReason::RouterUnreachable, detail),
-                    RouterFailure::Refused(detail) => (EndReason::RouterRefused, detail),
-                };
-                session.state = SessionState::Failed;
-                session.end_reason = Some(reason);
-                session.finished_at_ms = Some(self.ports.now_ms());
+                self.mark_failed(&mut session, &failure).await?;
                 self.audit
-                    .note(actor, note.result("failed").detail(detail))
+                    .note(actor, note.result("failed").detail(failure.detail()))
                     .await?;
             }
         }
@@ -180,16 +172,68 @@ impl Access {
             .session(session.id)
             .await?
             .ok_or_else(no_such_session)?;
-        if now_stored.finished_at_ms.is_none() {
-            self.finish_closing(now_stored).await?;
-        } else if session.state == SessionState::Open {
-            let _ = self
-                .ports
-                .router_link
-                .send(&target, RouterCommand::Del(rule(&session)))
-                .await;
+        if session.state == SessionState::Open || now_stored.finished_at_ms.is_none() {
+            self.close_again(now_stored).await?;
         }
         self.session(actor, session.id).await
+    }
+
+    /// Nothing was let in, unless the answer was lost: then the row stays `closing` until the
+    /// keeper knows that no rule is left.
+    async fn mark_failed(
+        &self,
+        session: &mut AccessSessionRecord,
+        failure: &RouterFailure,
+    ) -> Result<()> {
+        let (reason, nothing_left) = match failure {
+            RouterFailure::Refused(_) => (EndReason::RouterRefused, true),
+            RouterFailure::Unreachable(_) => (EndReason::RouterUnreachable, true),
+            RouterFailure::Unsure(_) => (
+                EndReason::RouterUnreachable,
+                self.take_rule_away(session).await?,
+            ),
+        };
+        session.end_reason = Some(reason);
+        if nothing_left {
+            session.state = SessionState::Failed;
+            session.finished_at_ms = Some(self.ports.now_ms());
+        } else {
+            session.state = SessionState::Closing;
+        }
+        Ok(())
+    }
+
+    /// Closes what was let in after its row had ended: the row goes back to `closing`, so that
+    /// the keeper takes over should the router not answer.
+    async fn close_again(&self, ended: AccessSessionRecord) -> Result<()> {
+        let closing = AccessSessionRecord {
+            state: SessionState::Closing,
+            finished_at_ms: None,
+            ..ended.clone()
+        };
+        self.ports
+            .store
+            .advance_session(&closing, ended.state)
+            .await?;
+        self.finish_closing(closing).await
+    }
+
+    /// A right that was taken away while the router worked takes the session along.
+    async fn still_allowed(&self, actor: &Actor, service_id: Uuid) -> Result<()> {
+        let user_id = actor.account()?.id;
+        let user = self.ports.store.user(user_id).await?;
+        let is_enabled = user.is_some_and(|user| user.disabled_at_ms.is_none());
+        if is_enabled && self.find_service(actor, service_id).await.is_ok() {
+            return Ok(());
+        }
+        let theirs = SessionFilter {
+            user_id: Some(user_id),
+            service_id: Some(service_id),
+            ..SessionFilter::default()
+        };
+        self.end_sessions(actor, theirs, EndReason::ServiceRemoved)
+            .await?;
+        Err(no_such_service())
     }
 
     async fn reuse(

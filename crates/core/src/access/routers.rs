@@ -12,7 +12,7 @@ use crate::{
     ports::{
         StoreError,
         access::{RouterRecord, SessionFilter},
-        router_link::{RouterCommand, RouterFailure},
+        router_link::RouterCommand,
     },
 };
 
@@ -79,7 +79,8 @@ impl Access {
         change: &RouterChange,
     ) -> Result<Router> {
         actor.require_admin()?;
-        let mut record = self.find_router(id).await?;
+        let before = self.find_router(id).await?;
+        let mut record = before.clone();
         if let Some(name) = &change.name {
             record.name = name.trim().to_owned();
         }
@@ -96,6 +97,9 @@ impl Access {
             change.api_key.as_deref(),
             change.aes_key.as_deref(),
         )?;
+        if way_to(&before) != way_to(&record) {
+            self.refuse_while_open(id).await?;
+        }
         if !self
             .ports
             .store
@@ -158,15 +162,13 @@ impl Access {
                 clock_difference_ms: reply.clock_difference_ms,
                 sessions: reply.sessions,
             },
-            Err(RouterFailure::Unreachable(detail) | RouterFailure::Refused(detail)) => {
-                RouterTest {
-                    reachable: false,
-                    detail,
-                    latency_ms: None,
-                    clock_difference_ms: None,
-                    sessions: None,
-                }
-            }
+            Err(failure) => RouterTest {
+                reachable: false,
+                detail: failure.detail().to_owned(),
+                latency_ms: None,
+                clock_difference_ms: None,
+                sessions: None,
+            },
         };
         let result = if found.reachable { "ok" } else { "failed" };
         self.audit
@@ -178,6 +180,22 @@ impl Access {
             )
             .await?;
         Ok(found)
+    }
+
+    /// Rules are closed where the router's row says; it must not lead elsewhere meanwhile.
+    async fn refuse_while_open(&self, id: Uuid) -> Result<()> {
+        let on_it = SessionFilter {
+            router_id: Some(id),
+            unfinished_only: true,
+            ..SessionFilter::default()
+        };
+        if self.ports.store.list_sessions(on_it, 1).await?.is_empty() {
+            return Ok(());
+        }
+        Err(Error::conflict(
+            codes::CONFLICT,
+            "Sessions are open on this router. Close them before its address, certificate or keys change.",
+        ))
     }
 
     pub(super) async fn find_router(&self, id: Uuid) -> Result<RouterRecord> {
@@ -212,6 +230,16 @@ fn check(record: &RouterRecord) -> Result<()> {
     limits::name("name", &record.name)?;
     checks::router_address(&record.address)?;
     checks::protocol(record.protocol)
+}
+
+/// What decides which daemon is reached, and whether it listens to us.
+fn way_to(record: &RouterRecord) -> impl PartialEq + use<> {
+    (
+        record.address.clone(),
+        record.cert_sha256,
+        record.api_key_sealed.clone(),
+        record.aes_key_sealed.clone(),
+    )
 }
 
 fn name_taken(error: StoreError) -> Error {

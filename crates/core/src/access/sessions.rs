@@ -168,7 +168,7 @@ impl Access {
         Ok(Page::cut(rows, limit, |row| row.id.to_string()).map(to_session))
     }
 
-    /// The rule first: if the row cannot follow, the keeper ends the session at the old end.
+    /// The row's end is never before the rule's: it moves later first and earlier last.
     pub(super) async fn move_end(
         &self,
         actor: &Actor,
@@ -181,31 +181,31 @@ impl Access {
             .router(session.router_id)
             .await?
             .ok_or_else(no_such_session)?;
+        let end_before_ms = session.expires_at_ms;
+        session.expires_at_ms = expires_at_ms.max(end_before_ms);
+        self.save_end(&session).await?;
         let duration_s = seconds_until(expires_at_ms, self.ports.now_ms());
         let command = RouterCommand::Extend(rule(&session), duration_s);
-        self.ports
+        let sent = self
+            .ports
             .router_link
             .send(&self.target(&router)?, command)
-            .await
-            .map_err(|failure| match failure {
-                RouterFailure::Unreachable(detail) => Error::Unavailable {
+            .await;
+        session.expires_at_ms = match &sent {
+            Ok(_) => expires_at_ms,
+            Err(RouterFailure::Unsure(_)) => session.expires_at_ms,
+            Err(RouterFailure::Unreachable(_) | RouterFailure::Refused(_)) => end_before_ms,
+        };
+        self.save_end(&session).await?;
+        sent.map_err(|failure| match failure {
+            RouterFailure::Refused(detail) => Error::conflict(codes::CONFLICT, detail),
+            RouterFailure::Unreachable(detail) | RouterFailure::Unsure(detail) => {
+                Error::Unavailable {
                     detail,
                     retry_after_s: 10,
-                },
-                RouterFailure::Refused(detail) => Error::conflict(codes::CONFLICT, detail),
-            })?;
-        session.expires_at_ms = expires_at_ms;
-        if !self
-            .ports
-            .store
-            .advance_session(&session, SessionState::Open)
-            .await?
-        {
-            return Err(Error::conflict(
-                codes::FINISHED,
-                "This session was closed meanwhile.",
-            ));
-        }
+                }
+            }
+        })?;
         self.audit
             .note(
                 actor,
@@ -214,6 +214,21 @@ impl Access {
             )
             .await?;
         Ok(session)
+    }
+
+    async fn save_end(&self, session: &AccessSessionRecord) -> Result<()> {
+        if self
+            .ports
+            .store
+            .advance_session(session, SessionState::Open)
+            .await?
+        {
+            return Ok(());
+        }
+        Err(Error::conflict(
+            codes::FINISHED,
+            "This session was closed meanwhile.",
+        ))
     }
 
     async fn end_session(

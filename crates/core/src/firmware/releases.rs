@@ -154,6 +154,10 @@ impl Firmware {
     /// When database or blob store do not answer.
     pub async fn sweep_blobs(&self) -> Result<u64> {
         let keep = self.ports.store.artifact_addresses().await?;
+        if keep.is_empty() {
+            // More likely another database than a portal that lost every release.
+            return Ok(0);
+        }
         Ok(self.ports.blobs.sweep(&keep).await?)
     }
 

@@ -128,10 +128,12 @@ impl Upload<'_> {
                 ),
             ));
         }
-        if let Some(same) = self.same_release(&artifact)? {
+        let same = self.same_release(&artifact)?;
+        // Also for bytes that are known: an image that was damaged on disk is whole again.
+        self.blob.finish().await?;
+        if let Some(same) = same {
             return Ok((same, false));
         }
-        self.blob.finish().await?;
         let record = ReleaseRecord {
             id: self.firmware.ports.new_id(),
             project_id: self.project_id,

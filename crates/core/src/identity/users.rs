@@ -155,7 +155,7 @@ impl Identity {
     /// When nobody is signed in, the current password is wrong, or the new one cannot be taken.
     pub async fn change_own_password(&self, actor: &Actor, current: &str, new: &str) -> Result<()> {
         let account = actor.account()?;
-        let mut record = self.find_user(account.id).await?;
+        let record = self.find_user(account.id).await?;
         let attempt =
             self.throttle
                 .attempt(&record.email_key, actor.ip, true, self.ports.now_ms())?;
@@ -171,8 +171,19 @@ impl Identity {
         }
         self.throttle.succeeded(&attempt);
         check_choice(new, &record.email)?;
-        record.password_hash = self.passwords.hash(new).await?;
-        self.ports.store.update_user(&record).await?;
+        let new_hash = self.passwords.hash(new).await?;
+        // Hashing takes its time: what an admin changed meanwhile stands.
+        if !self
+            .ports
+            .store
+            .replace_password(account.id, &record.password_hash, &new_hash)
+            .await?
+        {
+            return Err(Error::conflict(
+                codes::CONFLICT,
+                "Your account was changed meanwhile. Sign in again.",
+            ));
+        }
         self.ports
             .store
             .finish_sign_ins(

@@ -67,6 +67,9 @@ pub trait Users: Send + Sync {
     async fn count_users(&self) -> StoreResult<i64>;
     /// Writes an account back whole; `false` when that would leave no enabled admin, or it is gone.
     async fn update_user(&self, user: &UserRecord) -> StoreResult<bool>;
+    /// Replaces a password's hash if it is still the given one and the account is enabled.
+    async fn replace_password(&self, id: Uuid, old_hash: &str, new_hash: &str)
+    -> StoreResult<bool>;
     /// Marks an account as removed and frees its address; `false` for the last enabled admin.
     async fn remove_user(&self, id: Uuid, now_ms: i64) -> StoreResult<bool>;
     /// Keeps one set-up link and forgets all earlier ones.

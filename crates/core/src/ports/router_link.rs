@@ -67,6 +67,17 @@ pub enum RouterFailure {
     Unreachable(String),
     /// It answered and refused; the sentence says why.
     Refused(String),
+    /// It took the command and gave no answer: it may have done it.
+    Unsure(String),
+}
+
+impl RouterFailure {
+    /// The sentence for people.
+    pub fn detail(&self) -> &str {
+        match self {
+            Self::Unreachable(detail) | Self::Refused(detail) | Self::Unsure(detail) => detail,
+        }
+    }
 }
 
 /// Sends commands to router daemons.

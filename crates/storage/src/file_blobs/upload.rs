@@ -85,7 +85,7 @@ impl BlobUpload for FileUpload {
             .blobs
             .path_of(&artifact.sha256)
             .ok_or_else(broken_before)?;
-        blocking(move || written.file.publish(&target, artifact.size_bytes)).await
+        blocking(move || written.file.publish(&target)).await
     }
 }
 
@@ -138,16 +138,12 @@ impl UploadFile {
         }
     }
 
-    fn publish(self, target: &Path, size_bytes: i64) -> io::Result<()> {
+    fn publish(self, target: &Path) -> io::Result<()> {
         let folder = target.parent().ok_or(io::ErrorKind::InvalidFilename)?;
         make_folder(folder)?;
-        let there = missing_is_none(target.metadata())?;
-        // A file of another length can only be damaged; ours takes its place.
-        if there.is_none_or(|facts| i64::try_from(facts.len()) != Ok(size_bytes)) {
-            self.file.sync_all()?;
-            fs::rename(&self.path, target)?;
-        }
-        // Also when it was there: whoever put it there may not have come so far yet.
+        // A file that is there already may have rotted; these bytes are known to be whole.
+        self.file.sync_all()?;
+        fs::rename(&self.path, target)?;
         for folder in [Some(folder), folder.parent()].into_iter().flatten() {
             File::open(folder)?.sync_all()?;
         }
