@@ -227,6 +227,33 @@ async fn a_sweep_spares_what_is_named_and_what_is_under_way() {
 }
 
 #[tokio::test]
+async fn a_sweep_leaves_alone_what_is_not_ours() {
+    let (folder, blobs) = folder();
+    let root = folder.path().join("blobs");
+    for strange in [
+        "keys/secret.bin",
+        "ab/notes.txt",
+        "lost+found/x",
+        "ab/0.part",
+    ] {
+        fs::create_dir_all(root.join(strange).parent().unwrap()).unwrap();
+        fs::write(root.join(strange), "somebody else's").unwrap();
+    }
+    assert_eq!(blobs.sweep(&["ab".repeat(32)]).await.unwrap(), 0);
+    assert_eq!(files_below(folder.path()).len(), 4);
+}
+
+#[tokio::test]
+async fn the_same_bytes_again_make_a_rotten_image_whole() {
+    let (folder, blobs) = folder();
+    let sha256 = put(&blobs, b"firmware").await;
+    let path = folder.path().join("blobs").join(&sha256[..2]).join(&sha256);
+    fs::write(&path, "firmwarE").unwrap();
+    assert_eq!(put(&blobs, b"firmware").await, sha256);
+    assert_eq!(get(&blobs, &sha256, 0..8).await.unwrap(), b"firmware");
+}
+
+#[tokio::test]
 async fn a_folder_that_cannot_be_made_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("file"), "").unwrap();

@@ -109,6 +109,26 @@ async fn closing_waits_for_a_router_that_is_away() {
 }
 
 #[tokio::test]
+async fn a_router_keeps_its_way_while_doors_are_open_on_it() {
+    let house = House::new().await;
+    house.open().await;
+    let path = format!("/api/v1/routers/{}", house.router_id);
+    for change in [
+        json!({ "address": "192.0.2.9:9999" }),
+        json!({ "cert_sha256": "ab".repeat(32) }),
+        json!({ "api_key": "k".repeat(20) }),
+    ] {
+        let request = ask("PATCH", &path)
+            .json(&change)
+            .cookie(&house.admin.cookie);
+        house.portal.send(request).await.expect(409);
+    }
+    let renamed = ask("PATCH", &path).json(&json!({ "name": "attic" }));
+    let renamed = renamed.cookie(&house.admin.cookie);
+    house.portal.send(renamed).await.expect(200);
+}
+
+#[tokio::test]
 async fn extending_over_a_router_that_is_away_keeps_the_old_end() {
     let mut house = House::new().await;
     let session = house.open().await;

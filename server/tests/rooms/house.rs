@@ -82,6 +82,12 @@ impl HandRouter {
         self.answers_get_lost.store(true, Ordering::SeqCst);
     }
 
+    /// Answers again.
+    pub(crate) fn find_its_voice(&self) {
+        self.answers_get_lost.store(false, Ordering::SeqCst);
+        self.set_away(false);
+    }
+
     /// Keeps what shall be let in waiting before it is done.
     pub(crate) fn hold_adds(&self, hold: bool) {
         self.holds_adds.store(hold, Ordering::SeqCst);
@@ -134,7 +140,7 @@ impl RouterLink for HandRouter {
         }
         if self.answers_get_lost.load(Ordering::SeqCst) {
             self.set_away(true);
-            return Err(unreachable());
+            return Err(RouterFailure::Unsure("No answer came.".into()));
         }
         Ok(RouterReply::default())
     }

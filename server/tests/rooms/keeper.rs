@@ -220,19 +220,41 @@ async fn wait_for_pending(house: &House) -> AccessSession {
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_a_failed_session_whose_rule_ends_by_itself() {
+async fn a_lost_answer_leaves_no_rule_behind_without_its_row() {
     let house = House::new().await;
     house.router.lose_answers();
     let session = house.open(30).await.expect("answers");
-    assert_eq!(
-        house.state(&session).await,
-        (Failed, Some("router_unreachable".to_owned()))
-    );
-    let rules = house.router.rules();
-    assert!(
-        rules.iter().all(|(_, seconds)| *seconds <= 1800),
-        "{rules:?}"
-    );
+    let closing = (Closing, Some("router_unreachable".to_owned()));
+    assert_eq!(house.state(&session).await, closing);
+    assert_eq!(house.router.rules().len(), 1, "the router obeyed");
+    house.router.find_its_voice();
+    house.keep().await;
+    let failed = (Failed, Some("router_unreachable".to_owned()));
+    assert_eq!(house.state(&session).await, failed);
+    assert_eq!(house.router.rules(), []);
+}
+
+#[tokio::test]
+async fn a_prolongation_without_an_answer_keeps_the_later_end_in_the_books() {
+    let house = House::new().await;
+    let session = house.open(10).await.expect("opens");
+    house.router.lose_answers();
+    let extended = house.portal.access.extend(&house.owner, session.id, 60);
+    extended.await.expect_err("the router did not answer");
+    let now = house.portal.access.session(&house.owner, session.id).await;
+    let end = now.expect("is there").expires_at;
+    assert!(end > session.expires_at, "the rule may last until then");
+}
+
+#[tokio::test]
+async fn a_prolongation_that_never_arrived_changes_nothing() {
+    let house = House::new().await;
+    let session = house.open(10).await.expect("opens");
+    house.router.set_away(true);
+    let extended = house.portal.access.extend(&house.owner, session.id, 60);
+    extended.await.expect_err("the router is away");
+    let now = house.portal.access.session(&house.owner, session.id).await;
+    assert_eq!(now.expect("is there").expires_at, session.expires_at);
 }
 
 #[tokio::test]

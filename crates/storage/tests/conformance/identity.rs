@@ -66,6 +66,26 @@ pub(crate) async fn an_address_is_unique_until_its_account_is_removed(store: Arc
     ));
 }
 
+pub(crate) async fn a_password_is_replaced_only_where_it_is_still_known(store: Arc<dyn Store>) {
+    let mut ana = user("ana@example.org", Role::Owner);
+    store.insert_user(&ana).await.unwrap();
+    let old = ana.password_hash.clone();
+    assert!(
+        !store
+            .replace_password(ana.id, "other", "new")
+            .await
+            .unwrap()
+    );
+    assert!(store.replace_password(ana.id, &old, "new").await.unwrap());
+    assert!(!store.replace_password(ana.id, &old, "newer").await.unwrap());
+    ana.password_hash = "new".into();
+    assert_eq!(store.user(ana.id).await.unwrap(), Some(ana.clone()));
+    ana.disabled_at_ms = Some(NOW_MS);
+    assert!(store.update_user(&ana).await.unwrap());
+    let replaced = store.replace_password(ana.id, "new", "newer").await;
+    assert!(!replaced.unwrap(), "who is disabled stays so");
+}
+
 pub(crate) async fn accounts_are_listed_page_by_page(store: Arc<dyn Store>) {
     let mut ids = Vec::new();
     for number in 0..5 {

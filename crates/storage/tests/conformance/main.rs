@@ -35,6 +35,7 @@ macro_rules! stories {
 stories! {
     identity: an_account_comes_back_as_it_was_written,
         an_address_is_unique_until_its_account_is_removed,
+        a_password_is_replaced_only_where_it_is_still_known,
         accounts_are_listed_page_by_page,
         one_enabled_admin_always_stays,
         two_admins_removing_each_other_leave_one,
