@@ -19,7 +19,7 @@ for (const visitor of VISITORS) {
           await unfold(page);
           await expectNothingSticksOut(page, stop);
           // Without scripts the document is the same, so axe need not read it twice.
-          if (javaScriptEnabled !== false) await expectAccessible(page, stop, theme);
+          if (javaScriptEnabled !== false) await expectAccessible(page, stop);
         });
       }
     });
@@ -36,7 +36,7 @@ for (const theme of THEMES) {
       await arrive(page, stop, 'en', emptyPortal.url);
       await photograph(page, info, theme, stop);
       await expectNothingSticksOut(page, stop);
-      if (javaScriptEnabled !== false) await expectAccessible(page, stop, theme);
+      if (javaScriptEnabled !== false) await expectAccessible(page, stop);
       if (stop !== setup) continue;
       await page.getByLabel('E-mail', { exact: true }).fill(account.email);
       await page.getByLabel('Password', { exact: true }).fill(account.password);
