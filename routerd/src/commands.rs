@@ -5,7 +5,7 @@ use crate::config::{Config, LogFormat};
 use crate::listener::Daemon;
 use crate::random::random_bytes;
 use crate::tls::Identity;
-use crate::{Failure, keygen};
+use crate::{Failure, check, keygen};
 use gatehouse_router_protocol::client::{self, ClientError, Link, Stamp};
 use gatehouse_router_protocol::message::{Answer, Command, OpenSession};
 use std::fmt::Write as _;
@@ -14,6 +14,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::spawn_blocking;
 use tracing::level_filters::LevelFilter;
 
 /// Runs the daemon until SIGTERM or SIGINT.
@@ -24,24 +25,42 @@ pub async fn run(config_path: &Path) -> Result<(), Failure> {
     let config = Config::load(config_path)?;
     start_log(config.log_format);
     let stop = stop_signal()?;
-    let daemon = Daemon::bind(config, Arc::new(SystemClock::start())).await?;
+    let daemon = Daemon::bind(config, Arc::new(SystemClock)).await?;
     say(&format!("listening on {}\n", daemon.local_addr()))?;
     daemon.serve(stop).await;
     Ok(())
 }
 
-/// Checks the configuration and the files that it names, and tells the pin.
+/// Looks whether the daemon can work with this configuration on this machine, and tells the pin.
 ///
 /// # Errors
-/// [`Failure`] with the first thing that is wrong.
-pub fn check(config_path: &Path) -> Result<(), Failure> {
+/// [`Failure`] if something is wrong.
+pub async fn check(config_path: &Path) -> Result<(), Failure> {
     let config = Config::load(config_path)?;
-    let identity = Identity::load(&config.cert, &config.key)?;
+    let findings = spawn_blocking(move || check::examine(&config, &SystemClock))
+        .await
+        .map_err(|error| Failure::new(format!("the check did not finish: {error}")))?;
+    let lines: String = findings.iter().fold(String::new(), |mut lines, finding| {
+        let _ = writeln!(lines, "{finding}");
+        lines
+    });
     say(&format!(
-        "{} is valid\ncertificate SHA-256: {}\n",
-        config_path.display(),
-        hex::encode(identity.cert_sha256)
-    ))
+        "ok    configuration: {}\n{lines}",
+        config_path.display()
+    ))?;
+    match findings
+        .iter()
+        .filter(|finding| finding.is_failure())
+        .count()
+    {
+        0 => Ok(()),
+        1 => Err(Failure::new(
+            "one thing is wrong, the line above that begins with \"fail\" says what",
+        )),
+        failures => Err(Failure::new(format!(
+            "{failures} things are wrong, the lines above that begin with \"fail\" say what"
+        ))),
+    }
 }
 
 /// Makes certificate, keys and a configuration, and tells what the portal needs.
@@ -124,7 +143,7 @@ fn local_address(listen: SocketAddr) -> SocketAddr {
 
 fn stamp() -> Stamp {
     Stamp {
-        ts_ms: SystemClock::start().now_ms(),
+        ts_ms: SystemClock.now_ms(),
         random: random_bytes(),
     }
 }
@@ -135,20 +154,22 @@ fn not_asked(error: &ClientError) -> Failure {
 
 fn table_of(sessions: &[OpenSession]) -> String {
     let mut table = format!(
-        "{:<36}  {:<39}  {:<9}  {:<28}  {}\n",
-        "session", "client", "port", "target", "remaining"
+        "{:<36}  {:<39}  {:<9}  {:<28}  {:<9}  {}\n",
+        "session", "client", "port", "target", "remaining", "bytes"
     );
     for OpenSession {
         session_id,
         route,
         remaining_ms,
+        bytes,
     } in sessions
     {
         let port = format!("{}/{}", route.port_dst, route.protocol);
-        let remaining_s = remaining_ms / 1000;
+        let remaining = format!("{} s", remaining_ms / 1000);
+        let bytes = bytes.map_or("-".to_owned(), |bytes| bytes.to_string());
         let _ = writeln!(
             table,
-            "{session_id:<36}  {:<39}  {port:<9}  {:<28}  {remaining_s} s",
+            "{session_id:<36}  {:<39}  {port:<9}  {:<28}  {remaining:<9}  {bytes}",
             route.ip_src,
             route.target()
         );

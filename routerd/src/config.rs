@@ -1,15 +1,24 @@
 //! The daemon's configuration file.
 
+mod firewall;
+mod wake;
+
+pub use firewall::{BackendKind, Interface};
+
 use crate::Failure;
-use crate::backend::dry_run::DryRun;
 use crate::policy::Policy;
+use firewall::{OneOrMany, interfaces, parse_backend};
 use gatehouse_router_protocol::secret::Secret;
 use ipnet::IpNet;
 use serde::Deserialize;
-use std::net::{IpAddr, SocketAddr};
+use std::io;
+use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 
 const MIN_KEY_CHARS: usize = 16;
+
+/// The sets in the kernel have room for twice as many, for elements that are being replaced.
+const MAX_MAX_SESSIONS: u32 = 4096;
 
 /// The file as it stands in TOML; the keys are fixed, unknown ones are an error.
 #[derive(Debug, Deserialize)]
@@ -17,9 +26,8 @@ const MIN_KEY_CHARS: usize = 16;
 struct ConfigFile {
     listen: Option<String>,
     backend: Option<String>,
-    /// Read by the kernel backends of a later version; the dry run has no interface.
-    #[serde(rename = "wan_interface")]
-    _wan_interface: Option<String>,
+    wan_interface: Option<OneOrMany>,
+    flow_offload: Option<bool>,
     lan_cidrs: Option<Vec<String>>,
     allowed_portals: Option<Vec<String>>,
     api_key: Option<Secret>,
@@ -30,6 +38,7 @@ struct ConfigFile {
     key: Option<PathBuf>,
     state_dir: Option<PathBuf>,
     legacy_v1: Option<bool>,
+    wake_broadcasts: Option<Vec<String>>,
     max_minutes: Option<u32>,
     max_sessions: Option<u32>,
     allow_private_sources: Option<bool>,
@@ -52,6 +61,12 @@ pub enum LogFormat {
 pub struct Config {
     /// Where to listen; port 0 picks one.
     pub listen: SocketAddr,
+    /// What enforces the sessions.
+    pub backend: BackendKind,
+    /// The interfaces that clients come in through; empty only for the dry run.
+    pub wan_interfaces: Vec<Interface>,
+    /// Whether the router forwards packets past its firewall, so that connections have to be deleted.
+    pub flow_offload: bool,
     /// The networks that targets must lie in; never empty.
     pub lan_cidrs: Vec<IpNet>,
     /// Who may connect; never empty.
@@ -64,8 +79,13 @@ pub struct Config {
     pub cert: PathBuf,
     /// The private key's PEM file.
     pub key: PathBuf,
-    /// The folder of the replay window.
+    /// The folder of the journal and the replay window.
     pub state_dir: PathBuf,
+    /// Whether clients of the original daemon are answered too.
+    pub legacy_v1: bool,
+    /// Where Wake-on-LAN packets are sent to; by default the broadcast address of each IPv4 network
+    /// in `lan_cidrs`, port 9.
+    pub wake_broadcasts: Vec<SocketAddrV4>,
     /// The longest duration granted, in minutes.
     pub max_minutes: u32,
     /// How many sessions may be open at once.
@@ -100,10 +120,15 @@ impl Config {
     fn parse(text: &str, folder: &Path) -> Result<Self, Failure> {
         let file: ConfigFile =
             toml::from_str(text).map_err(|error| Failure::new(one_line(&error, text)))?;
-        refuse_what_is_not_there_yet(&file)?;
+        let backend = parse_backend(file.backend.as_deref().unwrap_or("nft"))?;
+        let lan_cidrs = networks("lan_cidrs", file.lan_cidrs)?;
+        let wake_broadcasts = wake::broadcasts(file.wake_broadcasts.as_deref(), &lan_cidrs)?;
         Ok(Self {
             listen: parse_listen(file.listen.as_deref().unwrap_or("0.0.0.0:9999"))?,
-            lan_cidrs: networks("lan_cidrs", file.lan_cidrs)?,
+            backend,
+            wan_interfaces: interfaces(file.wan_interface, backend)?,
+            flow_offload: file.flow_offload.unwrap_or(false),
+            lan_cidrs,
             allowed_portals: networks("allowed_portals", file.allowed_portals)?,
             api_key: shared_key("api_key", file.api_key, file.api_key_file, folder)?,
             aes_key: shared_key("aes_key", file.aes_key, file.aes_key_file, folder)?,
@@ -113,8 +138,10 @@ impl Config {
                 file.state_dir
                     .unwrap_or_else(|| "/var/lib/gatehouse-routerd".into()),
             ),
+            legacy_v1: file.legacy_v1.unwrap_or(false),
+            wake_broadcasts,
             max_minutes: at_least_one("max_minutes", file.max_minutes.unwrap_or(480))?,
-            max_sessions: at_least_one("max_sessions", file.max_sessions.unwrap_or(256))?,
+            max_sessions: max_sessions(file.max_sessions.unwrap_or(256))?,
             allow_private_sources: file.allow_private_sources.unwrap_or(false),
             log_format: file.log_format.unwrap_or_default(),
         })
@@ -135,7 +162,16 @@ impl Config {
             max_minutes: self.max_minutes,
             allow_private_sources: self.allow_private_sources,
             own_port,
+            refuse_own_addresses: self.backend != BackendKind::DryRun,
         }
+    }
+
+    /// Says what to do about a `state_dir` that cannot be used.
+    pub fn state_dir_failure(&self, error: &io::Error) -> Failure {
+        Failure::new(format!(
+            "state_dir {} cannot be used: {error}; make the folder or name another",
+            self.state_dir.display()
+        ))
     }
 }
 
@@ -150,26 +186,13 @@ fn one_line(error: &toml::de::Error, text: &str) -> String {
     }
 }
 
-fn refuse_what_is_not_there_yet(file: &ConfigFile) -> Result<(), Failure> {
-    match file.backend.as_deref().unwrap_or("nft") {
-        DryRun::NAME => {}
-        backend @ ("nft" | "iptables") => {
-            return Err(Failure::new(format!(
-                "this version has the dry-run backend only: set backend = \"dry-run\" instead of \"{backend}\""
-            )));
-        }
-        _ => {
-            return Err(Failure::new(
-                "backend must be \"nft\", \"iptables\" or \"dry-run\"",
-            ));
-        }
+fn max_sessions(value: u32) -> Result<u32, Failure> {
+    if value > MAX_MAX_SESSIONS {
+        return Err(Failure::new(format!(
+            "max_sessions must be at most {MAX_MAX_SESSIONS}"
+        )));
     }
-    if file.legacy_v1 == Some(true) {
-        return Err(Failure::new(
-            "this version does not speak the original daemon's protocol yet: remove legacy_v1 or set it to false",
-        ));
-    }
-    Ok(())
+    at_least_one("max_sessions", value)
 }
 
 fn parse_listen(text: &str) -> Result<SocketAddr, Failure> {
@@ -245,116 +268,4 @@ fn at_least_one(name: &str, value: u32) -> Result<u32, Failure> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Config, LogFormat};
-    use std::path::Path;
-
-    const SMALLEST: &str = r#"
-backend = "dry-run"
-lan_cidrs = ["192.168.50.0/24"]
-allowed_portals = ["198.51.100.4", "2001:db8::/64"]
-api_key = "aaaaaaaaaaaaaaaa"
-aes_key = "bbbbbbbbbbbbbbbb"
-cert = "cert.pem"
-key = "/etc/key.pem"
-"#;
-
-    fn parse(text: &str) -> Result<Config, String> {
-        Config::parse(text, Path::new("/etc/gatehouse")).map_err(|failure| failure.to_string())
-    }
-
-    #[test]
-    fn the_smallest_file_has_the_documented_defaults() {
-        let config = parse(SMALLEST).unwrap();
-        assert_eq!(config.listen.to_string(), "0.0.0.0:9999");
-        assert_eq!((config.max_minutes, config.max_sessions), (480, 256));
-        assert_eq!(config.state_dir, Path::new("/var/lib/gatehouse-routerd"));
-        assert_eq!(config.cert, Path::new("/etc/gatehouse/cert.pem"));
-        assert_eq!(config.key, Path::new("/etc/key.pem"));
-        assert_eq!(config.log_format, LogFormat::Text);
-        assert!(!config.allow_private_sources);
-    }
-
-    #[test]
-    fn portals_are_single_addresses_and_networks_in_either_spelling_of_ipv4() {
-        let config = parse(SMALLEST).unwrap();
-        for allowed in ["198.51.100.4", "::ffff:198.51.100.4", "2001:db8::7"] {
-            assert!(config.allows_portal(allowed.parse().unwrap()), "{allowed}");
-        }
-        for stranger in ["198.51.100.5", "127.0.0.1", "2001:db8:1::7"] {
-            assert!(
-                !config.allows_portal(stranger.parse().unwrap()),
-                "{stranger}"
-            );
-        }
-    }
-
-    #[test]
-    fn each_mistake_has_its_sentence() {
-        for (from, to, sentence) in [
-            (
-                "cert =",
-                "certificate =",
-                "line 7: unknown field `certificate`",
-            ),
-            (
-                "backend = \"dry-run\"\n",
-                "",
-                "this version has the dry-run backend only",
-            ),
-            (
-                "\"dry-run\"",
-                "\"iptables\"",
-                "this version has the dry-run backend only",
-            ),
-            ("\"dry-run\"", "\"pf\"", "backend must be"),
-            (
-                "key = \"/",
-                "legacy_v1 = true\nkey = \"/",
-                "does not speak the original daemon's",
-            ),
-            (
-                "lan_cidrs = [\"192.168.50.0/24\"]\n",
-                "",
-                "lan_cidrs is missing",
-            ),
-            (
-                "[\"192.168.50.0/24\"]",
-                "[]",
-                "lan_cidrs must name at least one",
-            ),
-            ("192.168.50.0/24", "192.168.50.0/33", "lan_cidrs holds"),
-            ("198.51.100.4", "portal.example", "allowed_portals holds"),
-            (
-                "aaaaaaaaaaaaaaaa",
-                "aaaaaaaaaaaaaaa",
-                "api_key must have at least 16",
-            ),
-            (
-                "aes_key =",
-                "aes_key_file =",
-                "aes_key_file /etc/gatehouse/bbbbbbbbbbbbbbbb cannot be read",
-            ),
-            (
-                "key = \"/",
-                "api_key_file = \"x\"\nkey = \"/",
-                "give api_key or api_key_file",
-            ),
-            (
-                "key = \"/",
-                "max_minutes = 0\nkey = \"/",
-                "max_minutes must be at least 1",
-            ),
-            (
-                "key = \"/",
-                "listen = \"9999\"\nkey = \"/",
-                "listen = \"9999\" must be",
-            ),
-        ] {
-            assert!(SMALLEST.contains(from), "{from}");
-            let complaint = parse(&SMALLEST.replacen(from, to, 1)).expect_err(sentence);
-            assert!(complaint.contains(sentence), "{complaint}");
-            assert_eq!(complaint.lines().count(), 1, "{complaint}");
-        }
-    }
-}
+mod tests;

@@ -1,7 +1,9 @@
-//! One connection: TLS, then frames, each with its deadline.
+//! One connection: TLS, then frames, each with its deadline; or one request of version 1.
 
+use crate::opening::{Opening, read_opening};
 use crate::service::{Service, Verdict};
 use gatehouse_router_protocol::frame::{FrameBuffer, ReadFrameError, read_frame};
+use gatehouse_router_protocol::legacy_v1::ANSWER_FAIL;
 use std::net::IpAddr;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -10,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 /// How long the handshake may take, and how long each frame may, in either direction.
 const STEP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -42,9 +44,54 @@ async fn converse(
     mut stopping: watch::Receiver<bool>,
 ) {
     let mut received = FrameBuffer::default();
+    let is_ours = !service.speaks_legacy()
+        || begins_with_a_line(&mut stream, &mut received, peer, service, &mut stopping).await;
+    if is_ours {
+        answer_frames(&mut stream, &mut received, peer, service, stopping).await;
+    }
+    // The peer may be gone; then there is nobody to say goodbye to.
+    let _ = timeout(STEP_TIMEOUT, stream.shutdown()).await;
+}
+
+/// Looks what the connection begins with, and answers it if that is a request of version 1.
+async fn begins_with_a_line(
+    stream: &mut TlsStream<TcpStream>,
+    received: &mut FrameBuffer,
+    peer: IpAddr,
+    service: &Service,
+    stopping: &mut watch::Receiver<bool>,
+) -> bool {
+    let opening = tokio::select! {
+        opening = timeout(STEP_TIMEOUT, read_opening(stream, received, service)) => opening,
+        _ = stopping.wait_for(|stopping| *stopping) => return false,
+    };
+    let answer = match opening.unwrap_or(Opening::Neither) {
+        Opening::Line => return true,
+        Opening::Legacy(opened) => service.handle_legacy(peer, &opened).await,
+        Opening::Neither if received.pending().is_empty() => {
+            debug!(%peer, "hung up: nothing came within 5 s");
+            return false;
+        }
+        Opening::Neither => {
+            warn!(%peer, "version 1, not accepted: what came is no whole request sealed with this AES key");
+            ANSWER_FAIL
+        }
+    };
+    // A client that is gone has its answer in the portal's next look.
+    let _ = timeout(STEP_TIMEOUT, send(stream, answer)).await;
+    false
+}
+
+async fn answer_frames(
+    stream: &mut TlsStream<TcpStream>,
+    received: &mut FrameBuffer,
+    peer: IpAddr,
+    service: &Service,
+    mut stopping: watch::Receiver<bool>,
+) {
     loop {
         let frame = tokio::select! {
-            frame = timeout(STEP_TIMEOUT, read_frame(&mut stream, &mut received)) => frame,
+            frame = timeout(STEP_TIMEOUT, read_frame(stream, received)) => frame,
             _ = stopping.wait_for(|stopping| *stopping) => break,
         };
         let Some(frame) = whole_frame(peer, frame) else {
@@ -55,13 +102,11 @@ async fn converse(
             Verdict::LastAnswer(line) => (line, true),
             Verdict::HangUp => break,
         };
-        let sent = timeout(STEP_TIMEOUT, send(&mut stream, &line)).await;
+        let sent = timeout(STEP_TIMEOUT, send(stream, format!("{line}\n").as_bytes())).await;
         if last || !matches!(sent, Ok(Ok(()))) {
             break;
         }
     }
-    // The peer may be gone; then there is nobody to say goodbye to.
-    let _ = timeout(STEP_TIMEOUT, stream.shutdown()).await;
 }
 
 type TimedFrame = Result<Result<Option<Vec<u8>>, ReadFrameError>, tokio::time::error::Elapsed>;
@@ -80,7 +125,7 @@ fn whole_frame(peer: IpAddr, frame: TimedFrame) -> Option<Vec<u8>> {
     }
 }
 
-async fn send(stream: &mut TlsStream<TcpStream>, line: &str) -> std::io::Result<()> {
-    stream.write_all(format!("{line}\n").as_bytes()).await?;
+async fn send(stream: &mut TlsStream<TcpStream>, answer: &[u8]) -> std::io::Result<()> {
+    stream.write_all(answer).await?;
     stream.flush().await
 }

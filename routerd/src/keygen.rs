@@ -12,8 +12,13 @@ const CONFIG_TEMPLATE: &str = r#"# Configuration of gatehouse-routerd. Relative 
 
 # Where the portal connects to.
 listen = "0.0.0.0:9999"
-# dry-run keeps its table in memory and logs what it would do; it opens nothing.
-backend = "dry-run"
+# What lets clients through: nft, or iptables on a router without nftables; dry-run opens nothing and
+# logs what it would do.
+backend = "nft"
+# The interface that clients come in through, or the beginning of its name: "ppp*".
+wan_interface = "wan"
+# Whether the router offloads flows past its firewall (OpenWrt: Network > Firewall > Flow offloading).
+flow_offload = false
 # The LAN networks whose hosts may be opened.
 lan_cidrs = ["192.168.1.0/24"]
 # Who may connect: the portal's address. Loopback is for `gatehouse-routerd list` and `flush`.

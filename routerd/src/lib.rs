@@ -5,21 +5,30 @@
 //! many at once), TLS, `connection` (frames and deadlines), [`service`] (key, clock, replay, then the
 //! command), [`policy`] (what this router never does, whatever the portal says), and [`backend`].
 //!
-//! **To add a backend:** a sibling of [`backend::dry_run`] with the same four operations, the choice
-//! in `service.rs`, and its name accepted in [`config`].
+//! [`sessions`] keeps what is open: [`table`] in memory, [`session_journal`] on disk, and a
+//! [`backend`], which it brings back to the table whenever they differ.
+//!
+//! **To add a backend:** a sibling of [`backend::dry_run`] that implements [`backend::Backend`], its
+//! arm in [`backend::choose`], and its name in [`config`].
 
 pub mod backend;
+pub mod check;
 pub mod clock;
 pub mod commands;
 pub mod config;
 mod connection;
 mod failure;
+mod flows;
 pub mod keygen;
 pub mod listener;
+mod opening;
 pub mod policy;
 mod random;
 pub mod replay_journal;
 pub mod service;
+pub mod session_journal;
+pub mod sessions;
+pub mod table;
 mod tls;
 
 pub use failure::Failure;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tracing::{error, info, warn};
@@ -50,12 +50,10 @@ impl Daemon {
             .await
             .map_err(cannot_listen)?;
         let local_addr = listener.local_addr().map_err(cannot_listen)?;
-        let service = Service::new(&config, local_addr.port(), clock).map_err(|error| {
-            Failure::new(format!(
-                "state_dir {} cannot be used: {error}; make the folder or name another",
-                config.state_dir.display()
-            ))
-        })?;
+        let (wanted, own_port) = (config.clone(), local_addr.port());
+        let service = spawn_blocking(move || Service::open(&wanted, own_port, clock))
+            .await
+            .map_err(|error| Failure::new(format!("the daemon did not start: {error}")))??;
         let acceptor = identity.acceptor;
         Ok(Self {
             config,
@@ -77,6 +75,7 @@ impl Daemon {
         let mut connections = JoinSet::new();
         tokio::select! {
             () = self.accept_all(&mut connections, &stopped) => {}
+            () = self.service.keep_sessions() => {}
             () = stop => {}
         }
         drop(self.listener);
@@ -96,7 +95,6 @@ impl Daemon {
             let accepted = tokio::select! {
                 accepted = self.listener.accept() => accepted,
                 _ = tick.tick() => {
-                    self.service.drop_ended_sessions();
                     while connections.try_join_next().is_some() {}
                     continue;
                 }

@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 use gatehouse_routerd::{Failure, commands};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use tokio::runtime::Builder;
 
 /// Lets a portal's visitors through to LAN services for a while.
 #[derive(Parser)]
@@ -23,7 +24,7 @@ enum Action {
         after_help = "Example:\n  gatehouse-routerd run --config /etc/gatehouse-routerd/routerd.toml"
     )]
     Run(ConfigArgument),
-    /// Checks the configuration, the certificate and the keys, and prints the pin.
+    /// Looks whether configuration, certificate, clock, rights and firewall are in order; prints the pin.
     #[command(
         after_help = "Example:\n  gatehouse-routerd check --config /etc/gatehouse-routerd/routerd.toml"
     )]
@@ -54,9 +55,19 @@ struct ConfigArgument {
     config: PathBuf,
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    match perform(Cli::parse().action).await {
+/// One waits for the disk, one for the firewall; each further one would keep memory of its own.
+const WAITING_THREADS: usize = 2;
+
+fn main() -> ExitCode {
+    let action = Cli::parse().action;
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(WAITING_THREADS)
+        .build();
+    let outcome = runtime
+        .map_err(|error| Failure::new(format!("the program cannot start: {error}")))
+        .and_then(|runtime| runtime.block_on(perform(action)));
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("gatehouse-routerd: {failure}");
@@ -68,7 +79,7 @@ async fn main() -> ExitCode {
 async fn perform(action: Action) -> Result<(), Failure> {
     match action {
         Action::Run(ConfigArgument { config }) => commands::run(&config).await,
-        Action::Check(ConfigArgument { config }) => commands::check(&config),
+        Action::Check(ConfigArgument { config }) => commands::check(&config).await,
         Action::List(ConfigArgument { config }) => commands::list(&config).await,
         Action::Flush(ConfigArgument { config }) => commands::flush(&config).await,
         Action::Keygen { out } => commands::keygen(&out),

@@ -2,7 +2,7 @@
 
 use gatehouse_router_protocol::message::{ErrorCode, Route};
 use ipnet::IpNet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
 /// A refusal's code and reason, before the daemon's clock is added.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +36,9 @@ pub struct Policy {
     pub allow_private_sources: bool,
     /// The port that the daemon itself listens on.
     pub own_port: u16,
+    /// Whether the router's own addresses are no targets: its own services do not lie behind the
+    /// guard, and a session to them would let clients at the router's administration.
+    pub refuse_own_addresses: bool,
 }
 
 impl Policy {
@@ -47,6 +50,7 @@ impl Policy {
         self.check_source(route.ip_src)?;
         self.check_public_port(route.port_dst)?;
         self.check_target(route.ip_dst_lan)?;
+        self.check_not_the_router(route.ip_dst_lan)?;
         if route.ip_src.is_ipv4() == route.ip_dst_lan.is_ipv4() {
             return Ok(());
         }
@@ -70,6 +74,14 @@ impl Policy {
         }
         let reason = format!("{target} is not a host in this router's lan_cidrs");
         Err(Denied::new(ErrorCode::TargetNotAllowed, reason))
+    }
+
+    fn check_not_the_router(&self, target: IpAddr) -> Result<(), Denied> {
+        if self.refuse_own_addresses && is_own_address(target) {
+            let reason = format!("{target} is an address of the router itself");
+            return Err(Denied::new(ErrorCode::TargetNotAllowed, reason));
+        }
+        Ok(())
     }
 
     /// Checks a duration, in seconds.
@@ -114,6 +126,11 @@ fn is_host_of(cidr: &IpNet, target: IpAddr) -> bool {
     let has_edges = cidr.addr().is_ipv4() && cidr.prefix_len() < 31;
     let is_edge = target == cidr.network() || target == cidr.broadcast();
     cidr.contains(&target) && !(has_edges && is_edge)
+}
+
+/// Only an address of this machine can be bound.
+fn is_own_address(address: IpAddr) -> bool {
+    UdpSocket::bind((address, 0)).is_ok()
 }
 
 enum AddressKind {
@@ -165,6 +182,7 @@ mod tests {
             max_minutes: 480,
             allow_private_sources: false,
             own_port: 9999,
+            refuse_own_addresses: true,
         }
     }
 
@@ -263,6 +281,22 @@ mod tests {
             let refusal = code(&policy(), &route("203.0.113.7", 7890, target));
             assert_eq!(refusal, Some(ErrorCode::TargetNotAllowed), "{target}");
         }
+    }
+
+    #[test]
+    fn the_routers_own_addresses_are_no_targets() {
+        let wide = Policy {
+            lan_cidrs: vec!["127.0.0.0/8".parse().unwrap()],
+            allow_private_sources: true,
+            ..policy()
+        };
+        let to_itself = route("203.0.113.7", 7890, "127.0.0.1");
+        assert_eq!(code(&wide, &to_itself), Some(ErrorCode::TargetNotAllowed));
+        let dry_run = Policy {
+            refuse_own_addresses: false,
+            ..wide
+        };
+        assert_eq!(code(&dry_run, &to_itself), None);
     }
 
     #[test]

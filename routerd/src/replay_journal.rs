@@ -59,14 +59,30 @@ impl ReplayJournal {
         now_ms: u64,
     ) -> Result<(), NotAdmitted> {
         self.window.admit(nonce, ts_ms, now_ms)?;
-        // A full disk must not keep a portal from revoking: memory still refuses replays.
-        if let Err(error) = self.record(nonce, ts_ms, now_ms) {
-            error!("the replay window is not on disk, a restart would forget it: {error}");
-        }
+        self.record(&ReplayWindow::line(nonce, ts_ms), now_ms);
         Ok(())
     }
 
-    fn record(&mut self, nonce: RequestNonce, ts_ms: u64, now_ms: u64) -> io::Result<()> {
+    /// Admits a request of protocol version 1 once, and has it on disk before returning.
+    ///
+    /// # Errors
+    /// [`NotAdmitted`] as [`ReplayWindow::admit_legacy`] says.
+    pub fn admit_legacy(&mut self, digest: RequestNonce, now_ms: u64) -> Result<(), NotAdmitted> {
+        self.window.admit_legacy(digest)?;
+        self.record(&ReplayWindow::legacy_line(digest), now_ms);
+        Ok(())
+    }
+
+    /// A full disk must not keep a portal from revoking: memory still refuses replays.
+    fn record(&mut self, line: &str, now_ms: u64) {
+        if let Err(error) = self.write(line, now_ms) {
+            error!("the replay window is not on disk, a restart would forget it: {error}");
+            // What was written may end in half a line, so the next one starts the file anew.
+            self.lines = usize::MAX;
+        }
+    }
+
+    fn write(&mut self, line: &str, now_ms: u64) -> io::Result<()> {
         if self.lines >= COMPACT_AFTER_LINES.max(self.window.len() * 2) {
             self.window.forget_old(now_ms);
             self.file = write_anew(&self.path, &self.window)?;
@@ -74,8 +90,7 @@ impl ReplayJournal {
             return Ok(());
         }
         self.lines += 1;
-        self.file
-            .write_all(ReplayWindow::line(nonce, ts_ms).as_bytes())?;
+        self.file.write_all(line.as_bytes())?;
         self.file.sync_data()
     }
 }

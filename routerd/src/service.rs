@@ -1,11 +1,19 @@
 //! From a frame to its answer: who asks, whether it is fresh, whether it may be, and doing it.
 
-use crate::backend::dry_run::DryRun;
+mod legacy;
+mod probe;
+mod wake;
+
+use self::probe::Prober;
+use self::wake::Waker;
+use crate::Failure;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::policy::{Denied, Policy};
 use crate::random::random_bytes;
 use crate::replay_journal::ReplayJournal;
+use crate::sessions::Sessions;
+use gatehouse_router_protocol::legacy_v1::LegacyKey;
 use gatehouse_router_protocol::message::{
     Answer, Command, DaemonStatus, Envelope, ErrorCode, LIST_PAGE_SESSIONS, Refusal, Request,
     Response,
@@ -13,26 +21,25 @@ use gatehouse_router_protocol::message::{
 use gatehouse_router_protocol::replay::NotAdmitted;
 use gatehouse_router_protocol::seal::{Direction, LinkKey};
 use gatehouse_router_protocol::secret::Secret;
-use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
+use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info, warn};
 use uuid::Uuid;
-
-const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The daemon's state, shared by all connections.
 pub struct Service {
     key: LinkKey,
+    legacy_key: Option<LegacyKey>,
     api_key: Secret,
     policy: Policy,
     max_sessions: u32,
     clock: Arc<dyn Clock>,
     journal: Arc<Mutex<ReplayJournal>>,
-    table: Mutex<DryRun>,
+    prober: Prober,
+    waker: Waker,
+    sessions: Arc<Mutex<Sessions>>,
 }
 
 /// What to do with the connection after a frame.
@@ -46,26 +53,41 @@ pub(crate) enum Verdict {
 }
 
 impl Service {
-    /// Makes the state and reads the replay window back. `own_port` is the bound port.
+    /// Reads the state back and brings the firewall to it. `own_port` is the bound port.
+    ///
+    /// It blocks; call it from a thread that may.
     ///
     /// # Errors
-    /// The I/O error if `state_dir` cannot be used.
-    pub fn new(config: &Config, own_port: u16, clock: Arc<dyn Clock>) -> io::Result<Self> {
-        let journal = ReplayJournal::open(&config.state_dir, clock.now_ms())?;
+    /// [`Failure`] if `state_dir` or the firewall cannot be used.
+    pub fn open(config: &Config, own_port: u16, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
+        let journal = ReplayJournal::open(&config.state_dir, clock.now_ms())
+            .map_err(|error| config.state_dir_failure(&error))?;
+        let policy = config.policy(own_port);
+        let sessions = Sessions::open(config, &policy, Arc::clone(&clock))?;
         Ok(Self {
             key: LinkKey::derive(&config.aes_key),
+            legacy_key: config.legacy_v1.then(|| LegacyKey::derive(&config.aes_key)),
             api_key: config.api_key.clone(),
-            policy: config.policy(own_port),
+            policy,
             max_sessions: config.max_sessions,
             clock,
             journal: Arc::new(Mutex::new(journal)),
-            table: Mutex::new(DryRun::new(config.max_sessions)),
+            prober: Prober::default(),
+            waker: Waker::new(config.wake_broadcasts.clone()),
+            sessions: Arc::new(Mutex::new(sessions)),
         })
     }
 
-    /// Takes ended sessions out of the table, so that the log tells their end in time.
-    pub fn drop_ended_sessions(&self) {
-        self.table().drop_ended(self.clock.monotonic_ms());
+    /// Looks after the sessions every second, for ever: their ends, and that the firewall is as it
+    /// should be.
+    pub(crate) async fn keep_sessions(&self) {
+        let mut tick = interval(Duration::from_secs(1));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            // A panic in it was logged; the next second is another try.
+            let _ = self.with_sessions(Sessions::keep).await;
+        }
     }
 
     /// Handles one frame of `peer`.
@@ -125,7 +147,6 @@ impl Service {
     }
 
     async fn execute(&self, command: Command) -> Result<Answer, Denied> {
-        let now_ms = self.clock.monotonic_ms();
         match command {
             Command::Add {
                 session_id,
@@ -134,8 +155,8 @@ impl Service {
             } => {
                 self.policy.check_route(&route)?;
                 self.policy.check_duration(duration_s)?;
-                self.table()
-                    .add(session_id, route, duration_s, now_ms)
+                self.with_sessions(move |sessions| sessions.add(session_id, route, duration_s))
+                    .await?
                     .map(Answer::Session)
             }
             Command::Extend {
@@ -143,65 +164,69 @@ impl Service {
                 duration_s,
             } => {
                 self.policy.check_duration(duration_s)?;
-                self.table()
-                    .extend(session_id, duration_s, now_ms)
+                self.with_sessions(move |sessions| sessions.extend(session_id, duration_s))
+                    .await?
                     .map(Answer::Session)
             }
-            Command::Del { session_id } => {
-                self.table().del(session_id, now_ms);
-                Ok(Answer::Done)
+            Command::Del { session_id } => self
+                .with_sessions(move |sessions| sessions.del(session_id))
+                .await?
+                .map(|()| Answer::Done),
+            Command::List { after } => self.page(after).await,
+            Command::Flush => self
+                .with_sessions(Sessions::flush)
+                .await?
+                .map(|removed| Answer::Flushed { removed }),
+            Command::Probe { target } => {
+                self.policy.check_target(target.ip())?;
+                self.prober.probe(target).await
             }
-            Command::List { after } => Ok(self.page(after, now_ms)),
-            Command::Flush => Ok(Answer::Flushed {
-                removed: self.table().flush(now_ms),
-            }),
-            Command::Probe { target } => self.probe(target).await,
-            Command::Wake => Err(Denied::new(
-                ErrorCode::Unsupported,
-                "this version of the router daemon cannot wake hosts",
-            )),
-            Command::Ping => Ok(Answer::Status(self.status(now_ms))),
+            Command::Wake { mac } => self.waker.wake(mac).await,
+            Command::Ping => self.status().await.map(Answer::Status),
         }
     }
 
     /// Takes one more than a page holds, to learn whether there is a next one.
-    fn page(&self, after: Option<Uuid>, now_ms: u64) -> Answer {
-        let mut sessions = self.table().list(after, LIST_PAGE_SESSIONS + 1, now_ms);
+    async fn page(&self, after: Option<Uuid>) -> Result<Answer, Denied> {
+        let mut sessions = self
+            .with_sessions(move |sessions| sessions.list(after, LIST_PAGE_SESSIONS + 1))
+            .await?;
         let more = sessions.len() > LIST_PAGE_SESSIONS;
         sessions.truncate(LIST_PAGE_SESSIONS);
         let next = sessions
             .last()
             .filter(|_| more)
             .map(|session| session.session_id);
-        Answer::Sessions { sessions, next }
+        Ok(Answer::Sessions { sessions, next })
     }
 
-    async fn probe(&self, target: SocketAddr) -> Result<Answer, Denied> {
-        self.policy.check_target(target.ip())?;
-        let started = Instant::now();
-        let failure = match timeout(PROBE_TIMEOUT, TcpStream::connect(target)).await {
-            Ok(Ok(_)) => {
-                let latency_ms = u32::try_from(started.elapsed().as_millis()).unwrap_or(u32::MAX);
-                return Ok(Answer::Reachable { latency_ms });
-            }
-            Ok(Err(error)) => error.kind().to_string(),
-            Err(_) => "no answer within 2 s".to_owned(),
-        };
-        Err(Denied::new(
-            ErrorCode::Unreachable,
-            format!("{target} took no connection: {failure}"),
-        ))
-    }
-
-    fn status(&self, now_ms: u64) -> DaemonStatus {
-        DaemonStatus {
+    async fn status(&self) -> Result<DaemonStatus, Denied> {
+        let (backend, sessions) = self
+            .with_sessions(|sessions| (sessions.backend_name(), sessions.len()))
+            .await?;
+        Ok(DaemonStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             now_ms: self.clock.now_ms(),
-            backend: DryRun::NAME.to_owned(),
-            sessions: self.table().len(now_ms),
+            backend: backend.to_owned(),
+            sessions,
             max_sessions: self.max_sessions,
             max_minutes: self.policy.max_minutes,
-        }
+        })
+    }
+
+    /// Works on the sessions in a thread that may wait for the disk and the firewall, to the end
+    /// even if the connection that asked for it is gone.
+    async fn with_sessions<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Sessions) -> T + Send + 'static,
+    ) -> Result<T, Denied> {
+        let sessions = Arc::clone(&self.sessions);
+        tokio::task::spawn_blocking(move || work(&mut locked(&sessions)))
+            .await
+            .map_err(|error| {
+                error!("a command was not finished: {error}");
+                Denied::new(ErrorCode::Internal, "the daemon's log has the reason")
+            })
     }
 
     fn sealed(&self, id: Uuid, outcome: Result<Answer, Denied>) -> Option<String> {
@@ -214,10 +239,6 @@ impl Service {
         let line = self.key.seal(Direction::Answer, random_bytes(), &json);
         line.inspect_err(|error| error!("no answer could be sent: {error}"))
             .ok()
-    }
-
-    fn table(&self) -> MutexGuard<'_, DryRun> {
-        locked(&self.table)
     }
 }
 

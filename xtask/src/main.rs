@@ -14,6 +14,7 @@ mod browser_tests;
 mod check;
 mod demo;
 mod esp_image;
+mod fuzz;
 mod npm;
 mod openapi;
 mod portal;
@@ -68,10 +69,16 @@ enum Task {
     Tidy,
     /// Writes the generated files: docs/openapi.json.
     Gen,
-    /// Measures speed and weight beside nginx and writes docs/PERFORMANCE.md.
+    /// Measures speed and weight beside peers and writes docs/PERFORMANCE.md.
     Bench {
         /// How long each load runs, in seconds.
         #[arg(long, default_value_t = 10)]
+        seconds: u32,
+    },
+    /// Fuzzes what comes in over the router link, each target for a while.
+    Fuzz {
+        /// How long each target runs, in seconds.
+        #[arg(long, default_value_t = 60)]
         seconds: u32,
     },
     /// Prints the sum of the last `test` and `check` on one line.
@@ -114,6 +121,7 @@ fn perform(task: Task) -> anyhow::Result<()> {
             .and_then(|()| site::build())
             .and_then(|()| openapi::generate()),
         Task::Bench { seconds } => bench::bench(seconds),
+        Task::Fuzz { seconds } => fuzz::fuzz(seconds),
         Task::Summary => summary::print_total(),
         Task::Image { file, version } => Ok(std::fs::write(
             file,

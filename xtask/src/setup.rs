@@ -32,6 +32,22 @@ const POSTGRES: Need = Need {
     packages: &["postgresql"],
     reason: "storage is tested on SQLite and on PostgreSQL; the tests start one of their own in a temporary folder",
 };
+const CPP_COMPILER: Need = Need {
+    packages: &["g++"],
+    reason: "the fuzzer that tries the router link is built from C++",
+};
+const FIREWALL: Need = Need {
+    packages: &[
+        "nftables",
+        "iptables",
+        "conntrack",
+        "iproute2",
+        "util-linux",
+    ],
+    reason: "the router daemon is tested with the kernel's packet filter, in network namespaces of its own",
+};
+/// Programs of those packages, which are not in the `PATH` of every user.
+const FIREWALL_PROGRAMS: [&str; 5] = ["nft", "iptables", "conntrack", "ip", "unshare"];
 
 /// Installs what building needs: a compiler for WebAssembly, and wasm-opt where npm is there.
 ///
@@ -51,13 +67,32 @@ pub(crate) fn for_testing() -> Result<()> {
     if find("npm").is_none() {
         needs.push(NODE);
     }
+    if find("c++").is_none() {
+        needs.push(CPP_COMPILER);
+    }
     if postgres::is_needed_and_missing() {
         needs.push(POSTGRES);
     }
     install(&needs)?;
+    install_firewall_programs();
     install_wasm_opt()?;
     npm::install("end2end", "Playwright and axe for the browser tests")?;
     install_browser()
+}
+
+/// The tests that need them say so themselves and count as skipped.
+fn install_firewall_programs() {
+    if FIREWALL_PROGRAMS
+        .iter()
+        .all(|program| is_installed(program))
+    {
+        return;
+    }
+    if let Err(error) = install(&[FIREWALL]) {
+        note(&format!(
+            "{error:#}; the router daemon's network tests are skipped"
+        ));
+    }
 }
 
 /// Debian's Chromium, or Playwright's own where apt has none (Ubuntu has it as a snap only).
@@ -83,10 +118,15 @@ pub(crate) fn tool(
     packages: &'static [&'static str],
     reason: &'static str,
 ) -> Result<()> {
-    if find(program).is_some() || Path::new("/usr/sbin").join(program).exists() {
+    if is_installed(program) {
         return Ok(());
     }
     install(&[Need { packages, reason }])
+}
+
+/// Tells whether a program is there, also where only root looks for it.
+fn is_installed(program: &str) -> bool {
+    find(program).is_some() || Path::new("/usr/sbin").join(program).exists()
 }
 
 /// Debian's Chromium, which Playwright is pointed to.

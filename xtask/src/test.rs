@@ -3,6 +3,7 @@
 use anyhow::{Result, bail};
 
 use crate::browser_tests;
+use crate::fuzz;
 use crate::openapi::build_dev;
 use crate::postgres::{self, Postgres};
 use crate::process;
@@ -11,6 +12,9 @@ use crate::setup;
 use crate::site;
 use crate::step::step;
 use crate::summary::{self, Count};
+
+/// How long each fuzz target runs.
+const FUZZ_SECONDS: u32 = 60;
 
 /// A group of tests that ran together.
 #[derive(Debug, PartialEq, Eq)]
@@ -65,6 +69,7 @@ pub(crate) fn test() -> Result<()> {
         Ok(()) => {
             findings.append(rust_tests(), "Rust tests");
             findings.append(browser_tests::run(), "browser tests");
+            findings.append(fuzz::findings(FUZZ_SECONDS), "fuzzing the router link");
         }
         Err(error) => findings.append(Err(error), "installing and building"),
     }

@@ -5,6 +5,7 @@
 
 mod error;
 mod pin;
+mod public_key;
 
 pub use error::ClientError;
 pub use pin::{fingerprint, tls_config};
@@ -65,6 +66,11 @@ impl Stamp {
     /// How many random bytes one request takes.
     pub const RANDOM_BYTES: usize = 16 + 16 + SEAL_NONCE_BYTES;
 
+    /// Gives the id that the request will have and its answer repeat.
+    pub fn request_id(&self) -> uuid::Uuid {
+        uuid::Builder::from_random_bytes(self.piece(0)).into_uuid()
+    }
+
     fn piece<const N: usize>(&self, offset: usize) -> [u8; N] {
         std::array::from_fn(|index| self.random[offset + index])
     }
@@ -122,11 +128,8 @@ impl Connection {
     /// # Errors
     /// [`ClientError`] if the daemon cannot be reached or is not the pinned one.
     pub async fn open(link: &Link) -> Result<Self, ClientError> {
-        let stream = timeout(STEP_TIMEOUT, connect(link))
-            .await
-            .map_err(|_| ClientError::ConnectTimeout)??;
         Ok(Self {
-            stream,
+            stream: open_stream(link).await?,
             received: FrameBuffer::default(),
             key: LinkKey::derive(&Secret::new(&link.aes_key)),
             api_key: Secret::new(&link.api_key),
@@ -175,7 +178,7 @@ impl Connection {
 
     fn request_of(&self, command: Command, stamp: Stamp) -> Request {
         let envelope = Envelope {
-            id: uuid::Builder::from_random_bytes(stamp.piece(0)).into_uuid(),
+            id: stamp.request_id(),
             ts_ms: stamp.ts_ms,
             nonce: RequestNonce(stamp.piece(16)),
             api_key: self.api_key.clone(),
@@ -199,6 +202,24 @@ impl Connection {
             .map_err(|error| ClientError::MalformedAnswer(error.to_string()))?;
         Response::parse(&json).map_err(|error| ClientError::MalformedAnswer(error.to_string()))
     }
+}
+
+/// Connects with TLS, checks the pin, and hangs up: all that can be learnt of an original daemon
+/// without opening or closing anything.
+///
+/// # Errors
+/// [`ClientError`] if the daemon cannot be reached or is not the pinned one.
+pub async fn greet(link: &Link) -> Result<(), ClientError> {
+    let mut stream = open_stream(link).await?;
+    // The pin is checked by now; a daemon that does not take the farewell is there all the same.
+    let _ = timeout(STEP_TIMEOUT, stream.shutdown()).await;
+    Ok(())
+}
+
+pub(crate) async fn open_stream(link: &Link) -> Result<TlsStream<TcpStream>, ClientError> {
+    timeout(STEP_TIMEOUT, connect(link))
+        .await
+        .map_err(|_| ClientError::ConnectTimeout)?
 }
 
 async fn connect(link: &Link) -> Result<TlsStream<TcpStream>, ClientError> {

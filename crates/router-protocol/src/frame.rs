@@ -48,8 +48,9 @@ impl FrameBuffer {
         Ok(Some(frame))
     }
 
-    fn is_inside_frame(&self) -> bool {
-        !self.bytes.is_empty()
+    /// Gives what was received after the last whole frame.
+    pub fn pending(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
@@ -75,20 +76,35 @@ pub async fn read_frame(
     stream: &mut (impl AsyncRead + Unpin),
     buffer: &mut FrameBuffer,
 ) -> Result<Option<Vec<u8>>, ReadFrameError> {
-    let mut chunk = [0_u8; 4096];
     loop {
         if let Some(frame) = buffer.next_frame()? {
             return Ok(Some(frame));
         }
-        match stream.read(&mut chunk).await {
-            Ok(0) if buffer.is_inside_frame() => {
-                return Err(std::io::Error::from(ErrorKind::UnexpectedEof).into());
-            }
-            Ok(0) => return Ok(None),
-            Ok(received) => buffer.push(&chunk[..received]),
-            Err(error) if is_end(&error) && !buffer.is_inside_frame() => return Ok(None),
-            Err(error) => return Err(error.into()),
+        if !receive(stream, buffer).await? {
+            return Ok(None);
         }
+    }
+}
+
+/// Receives what comes next into `buffer`; `false` when the peer ended the stream between frames.
+///
+/// # Errors
+/// The I/O error when the stream fails, or ends inside a frame.
+pub async fn receive(
+    stream: &mut (impl AsyncRead + Unpin),
+    buffer: &mut FrameBuffer,
+) -> std::io::Result<bool> {
+    let mut chunk = [0_u8; 4096];
+    let is_between_frames = buffer.pending().is_empty();
+    match stream.read(&mut chunk).await {
+        Ok(0) if is_between_frames => Ok(false),
+        Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
+        Ok(received) => {
+            buffer.push(&chunk[..received]);
+            Ok(true)
+        }
+        Err(error) if is_end(&error) && is_between_frames => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

@@ -1,4 +1,5 @@
-//! What the portal and the daemon on the router say to each other: protocol version 2.
+//! What the portal and the daemon on the router say to each other: protocol version 2, and in
+//! [`legacy_v1`] the original daemon's.
 //!
 //! A conversation is TCP, then TLS with the daemon's certificate pinned by its SHA-256, then lines.
 //! One line is one [`seal`]ed JSON message, a request from the portal or an answer from the daemon:
@@ -16,11 +17,13 @@
 
 pub mod client;
 pub mod frame;
+pub mod legacy_v1;
+pub mod mac;
 pub mod message;
 pub mod replay;
 pub mod seal;
 pub mod secret;
 mod wire;
 
-/// The protocol version that this crate speaks, in every message and bound into every seal.
+/// The protocol version that is ours, in every message and bound into every seal.
 pub const VERSION: u8 = 2;

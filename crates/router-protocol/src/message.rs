@@ -3,6 +3,7 @@
 //! Nothing here is a free text that could reach a firewall command: addresses, ports, protocols and
 //! times are parsed into types, and a message with a member that its action does not have is refused.
 
+use crate::mac::MacAddress;
 use crate::secret::Secret;
 use crate::wire::{AnswerWire, RequestWire};
 use serde::{Deserialize, Serialize};
@@ -90,8 +91,11 @@ pub enum Command {
         /// The LAN host and port.
         target: SocketAddr,
     },
-    /// Wakes a LAN host; no daemon of this version can, and says `unsupported`.
-    Wake,
+    /// Sends Wake-on-LAN packets into the LAN. Whether the host wakes, a probe tells.
+    Wake {
+        /// The hardware address of the host.
+        mac: MacAddress,
+    },
     /// Asks for the daemon's state.
     Ping,
 }
@@ -204,6 +208,10 @@ pub struct OpenSession {
     pub route: Route,
     /// Milliseconds until it ends by itself.
     pub remaining_ms: u64,
+    /// Bytes in both directions since it was opened; `None` where the daemon does not count them.
+    /// Sessions of one client to the same LAN port share a count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
 }
 
 /// What a daemon says about itself.
@@ -226,7 +234,7 @@ pub struct DaemonStatus {
 /// What a daemon answers when it did what it was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// It is done and there is nothing to tell (`del`).
+    /// It is done and there is nothing to tell (`del`, `wake`).
     Done,
     /// The session as it is now (`add`, `extend`).
     Session(OpenSession),
@@ -277,6 +285,8 @@ pub enum ErrorCode {
     UnknownSession,
     /// The probed target did not take a connection.
     Unreachable,
+    /// The daemon has too much of this kind to do at the moment.
+    Busy,
     /// Something failed inside the daemon; its log says what.
     Internal,
 }

@@ -4,7 +4,7 @@ mod answer;
 mod request;
 
 pub(crate) use answer::AnswerWire;
-pub(crate) use request::{RequestWire, parse_envelope};
+pub(crate) use request::{RequestWire, parse_envelope, real_port};
 
 use crate::VERSION;
 use crate::message::{InvalidMessage, RequestNonce};
@@ -20,7 +20,7 @@ fn require_version(v: u8) -> Result<(), InvalidMessage> {
     }
 }
 
-fn need<T>(member: &mut Option<T>, name: &str) -> Result<T, InvalidMessage> {
+pub(crate) fn need<T>(member: &mut Option<T>, name: &str) -> Result<T, InvalidMessage> {
     member
         .take()
         .ok_or_else(|| InvalidMessage::new(format_args!("{name} is missing")))

@@ -81,6 +81,7 @@ fn answers_have_these_members() {
         session_id: SESSION_ID,
         route: route(),
         remaining_ms: 1_799_500,
+        bytes: None,
     };
     let list = Answer::Sessions {
         sessions: vec![session],
@@ -184,6 +185,26 @@ fn fields_with_shell_mask_or_spelling_tricks_are_refused() {
             r#""protocol":"tcp""#,
             &format!(r#""protocol":"{protocol}""#),
         );
+    }
+}
+
+#[test]
+fn only_one_cards_address_is_woken() {
+    let envelope = REQUEST_JSON.split_once(r#","action""#).unwrap().0;
+    let request = |mac: &str| format!(r#"{envelope},"action":"wake","mac":{mac}}}"#);
+    let wake = Request::parse(request(r#""02:00:5e:10:00:01""#).as_bytes()).unwrap();
+    assert!(matches!(wake.command, Command::Wake { .. }));
+    for mac in [
+        r#""ff:ff:ff:ff:ff:ff""#,
+        r#""01:00:5e:00:00:01""#,
+        r#""00:00:00:00:00:00""#,
+        r#""02:00:5e:10:00:01; reboot""#,
+        r#""02:00:5e:10:00""#,
+        r#""""#,
+        "null",
+        "[2,0,94,16,0,1]",
+    ] {
+        assert!(Request::parse(request(mac).as_bytes()).is_err(), "{mac}");
     }
 }
 

@@ -1,6 +1,10 @@
 //! What must hold for every message, key and alteration.
 
 use gatehouse_router_protocol::frame::MAX_FRAME_BYTES;
+use gatehouse_router_protocol::legacy_v1::{
+    Door, IV_BYTES, LegacyCommand, LegacyKey, LegacyRequest,
+};
+use gatehouse_router_protocol::mac::MacAddress;
 use gatehouse_router_protocol::message::{
     Answer, Command, DaemonStatus, Envelope, ErrorCode, LIST_PAGE_SESSIONS, OpenSession, Protocol,
     Refusal, Request, RequestNonce, Response, Route,
@@ -17,6 +21,36 @@ fn uuids() -> impl Strategy<Value = Uuid> {
 
 fn addresses() -> impl Strategy<Value = IpAddr> {
     any::<IpAddr>().prop_map(|address| address.to_canonical())
+}
+
+/// Any card's address: the bit of groups is off and one other is on.
+fn card(mut bytes: [u8; 6]) -> MacAddress {
+    bytes[0] = bytes[0] & 0xfe | 0x02;
+    MacAddress::new(bytes).unwrap()
+}
+
+fn legacy_commands() -> impl Strategy<Value = LegacyCommand> {
+    let doors = || {
+        (any::<[u8; 4]>(), 1024_u16..=65534, any::<[u8; 4]>()).prop_map(
+            |(ip_src, port_dst, ip_dst_lan)| Door {
+                ip_src: ip_src.into(),
+                port_dst,
+                ip_dst_lan: ip_dst_lan.into(),
+            },
+        )
+    };
+    let add = (doors(), 1_u16.., 1_u16..=998).prop_map(|(door, port_dst_lan, timeout_minutes)| {
+        LegacyCommand::Add {
+            door,
+            port_dst_lan,
+            timeout_minutes,
+        }
+    });
+    prop_oneof![
+        add,
+        doors().prop_map(|door| LegacyCommand::Del { door }),
+        Just(LegacyCommand::Flush),
+    ]
 }
 
 fn routes() -> impl Strategy<Value = Route> {
@@ -53,7 +87,7 @@ fn commands() -> impl Strategy<Value = Command> {
         uuids().prop_map(|session_id| Command::Del { session_id }),
         proptest::option::of(uuids()).prop_map(|after| Command::List { after }),
         Just(Command::Flush),
-        Just(Command::Wake),
+        any::<[u8; 6]>().prop_map(|bytes| Command::Wake { mac: card(bytes) }),
         Just(Command::Ping),
     ]
 }
@@ -68,11 +102,14 @@ prop_compose! {
 }
 
 fn open_sessions() -> impl Strategy<Value = OpenSession> {
-    (uuids(), routes(), any::<u64>()).prop_map(|(session_id, route, remaining_ms)| OpenSession {
-        session_id,
-        route,
-        remaining_ms,
-    })
+    (uuids(), routes(), any::<(u64, Option<u64>)>()).prop_map(
+        |(session_id, route, (remaining_ms, bytes))| OpenSession {
+            session_id,
+            route,
+            remaining_ms,
+            bytes,
+        },
+    )
 }
 
 fn answers() -> impl Strategy<Value = Answer> {
@@ -119,12 +156,25 @@ proptest! {
     }
 
     #[test]
+    fn every_request_of_version_1_survives_the_way(
+        command in legacy_commands(), api_key in ".{0,64}", iv: [u8; IV_BYTES], aes_key in ".{16,40}",
+    ) {
+        let request = LegacyRequest { api_key: Secret::new(api_key), command };
+        let key = LegacyKey::derive(&Secret::new(aes_key));
+        let blob = key.seal(iv, &request.to_json()).unwrap();
+        let opened = key.open(blob.as_bytes()).unwrap();
+        prop_assert_eq!(LegacyRequest::parse(&opened.message).unwrap(), request);
+    }
+
+    #[test]
     fn bytes_from_anywhere_are_refused_without_a_panic(bytes: Vec<u8>, text in "\\PC*") {
         let key = LinkKey::derive(&Secret::new("0123456789abcdef"));
         prop_assert!(key.open(Direction::Request, &bytes).is_err());
         prop_assert!(key.open(Direction::Request, text.as_bytes()).is_err());
         prop_assert!(Request::parse(&bytes).is_err());
         prop_assert!(Response::parse(text.as_bytes()).is_err());
+        prop_assert!(LegacyRequest::parse(&bytes).is_err());
+        prop_assert!(LegacyKey::derive(&Secret::new("k")).open(&bytes).is_none());
     }
 }
 
@@ -165,6 +215,7 @@ fn the_longest_page_of_a_list_fits_into_one_frame() {
         session_id: Uuid::max(),
         route,
         remaining_ms: u64::MAX,
+        bytes: Some(u64::MAX),
     };
     let page = Answer::Sessions {
         sessions: vec![session; LIST_PAGE_SESSIONS],

@@ -41,6 +41,10 @@ impl Clock for ManualClock {
     fn monotonic_ms(&self) -> u64 {
         self.passed_ms.load(Ordering::SeqCst)
     }
+
+    fn boot_id(&self) -> String {
+        "the one start of the test's machine".into()
+    }
 }
 
 /// The daemon's folder, which outlives the daemon.
@@ -54,6 +58,7 @@ impl Home {
         let folder = tempfile::tempdir().unwrap();
         let made = keygen::generate(&folder.path().join("routerd")).unwrap();
         let home = Self { folder, made };
+        home.edit("backend = \"nft\"", "backend = \"dry-run\"");
         home.edit("0.0.0.0:9999", "127.0.0.1:0");
         home.edit("192.168.1.0/24", "192.168.1.0/24\", \"127.0.0.0/8");
         home

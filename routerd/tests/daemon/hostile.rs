@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use uuid::Uuid;
 
-fn acceptor(home: &Home) -> TlsAcceptor {
+pub(crate) fn acceptor(home: &Home) -> TlsAcceptor {
     let folder = home.path().join("routerd");
     let cert = CertificateDer::from_pem_file(folder.join("cert.pem")).unwrap();
     let key = PrivateKeyDer::from_pem_file(folder.join("key.pem")).unwrap();

@@ -20,13 +20,13 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// A started daemon; killed with its test.
-struct Process {
+pub(crate) struct Process {
     child: Child,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl Process {
-    fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -45,8 +45,14 @@ impl Process {
         Self { child, address }
     }
 
+    /// Sends SIGKILL and waits until it is gone.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Sends SIGTERM and gives the exit code and what was logged.
-    fn terminate(mut self) -> (Option<i32>, String) {
+    pub(crate) fn terminate(mut self) -> (Option<i32>, String) {
         let killed = Command::new("kill")
             .arg(self.child.id().to_string())
             .status()
@@ -70,7 +76,7 @@ impl Drop for Process {
     }
 }
 
-fn run_command(home: &Home) -> Command {
+pub(crate) fn run_command(home: &Home) -> Command {
     let mut command = Command::new(PROGRAM);
     command.arg("run").arg("--config").arg(home.config_path());
     command
@@ -86,7 +92,7 @@ fn fix_port(home: &Home) {
 }
 
 async fn ask(home: &Home, address: SocketAddr, command: Ask) -> Answer {
-    let stamp = fresh_stamp(SystemClock::start().now_ms());
+    let stamp = fresh_stamp(SystemClock.now_ms());
     client::exchange(&home.link(address), command, stamp)
         .await
         .unwrap()
@@ -107,14 +113,14 @@ fn wrong_usage_exits_with_2_and_help_with_0_and_an_example() {
 #[test]
 fn a_wrong_configuration_is_one_sentence_and_exit_1() {
     let home = Home::make();
-    home.edit("backend = \"dry-run\"", "backend = \"nft\"");
+    home.edit("backend = \"dry-run\"", "backend = \"pf\"");
     let path = home.config_path();
     for subcommand in ["run", "check", "list", "flush"] {
         let refused = output(&[subcommand, "--config", path.to_str().unwrap()]);
         assert_eq!(refused.status.code(), Some(1));
         let complaint = text(&refused.stderr);
         assert_eq!(complaint.lines().count(), 1, "{complaint}");
-        assert!(complaint.contains("dry-run backend only"), "{complaint}");
+        assert!(complaint.contains("backend must be"), "{complaint}");
     }
 }
 
@@ -126,15 +132,46 @@ fn keygen_and_check_tell_the_same_pin() {
     assert_eq!(made.status.code(), Some(0));
     let pin = std::fs::read_to_string(out.join("cert_sha256")).unwrap();
     assert!(text(&made.stdout).contains(pin.trim_end()));
-    let checked = output(&[
-        "check",
-        "--config",
-        out.join("routerd.toml").to_str().unwrap(),
-    ]);
+    let config = out.join("routerd.toml");
+    let opens_nothing = std::fs::read_to_string(&config)
+        .unwrap()
+        .replace("\"nft\"", "\"dry-run\"");
+    std::fs::write(&config, opens_nothing).unwrap();
+    let checked = output(&["check", "--config", config.to_str().unwrap()]);
     assert_eq!(checked.status.code(), Some(0));
     assert!(text(&checked.stdout).contains(pin.trim_end()));
     let again = output(&["keygen", "--out", out.to_str().unwrap()]);
     assert_eq!(again.status.code(), Some(1));
+}
+
+#[test]
+fn check_tells_each_thing_in_a_line_and_exits_1_for_a_wrong_one() {
+    let home = Home::make();
+    let check = || output(&["check", "--config", home.config_path().to_str().unwrap()]);
+    let lines = text(&check().stdout);
+    for begin in [
+        "ok    configuration: ",
+        "ok    certificate: SHA-256 ",
+        "ok    clock: ",
+        "warn  state_dir: ",
+        "warn  firewall: the dry run",
+    ] {
+        assert!(
+            lines.lines().any(|line| line.starts_with(begin)),
+            "{begin}: {lines}"
+        );
+    }
+    std::fs::write(home.path().join("routerd/key.pem"), "no key").unwrap();
+    let refused = check();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        text(&refused.stdout).contains("fail  certificate: "),
+        "{refused:?}"
+    );
+    assert!(
+        text(&refused.stderr).contains("one thing is wrong"),
+        "{refused:?}"
+    );
 }
 
 #[tokio::test]

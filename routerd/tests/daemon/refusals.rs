@@ -74,7 +74,7 @@ async fn a_request_counts_once_also_after_a_restart() {
     assert_eq!(again, Err(ClientError::NotAccepted));
     assert!(restarted.sessions().await.is_empty());
     restarted
-        .ask(add(1, 60))
+        .ask(add(2, 60))
         .await
         .expect("a fresh request is welcome");
     restarted.stop().await;
@@ -185,7 +185,7 @@ async fn a_silent_peer_is_hung_up_on_after_five_seconds() {
     daemon.stop().await;
 }
 
-fn key(daemon: &Running) -> LinkKey {
+pub(crate) fn key(daemon: &Running) -> LinkKey {
     LinkKey::derive(&Secret::new(&daemon.link.aes_key))
 }
 
@@ -199,7 +199,7 @@ fn envelope(daemon: &Running) -> Envelope {
     }
 }
 
-fn json_of(daemon: &Running, command: Command) -> String {
+pub(crate) fn json_of(daemon: &Running, command: Command) -> String {
     let request = Request {
         envelope: envelope(daemon),
         command,
@@ -207,14 +207,14 @@ fn json_of(daemon: &Running, command: Command) -> String {
     String::from_utf8(request.to_json()).unwrap()
 }
 
-fn line_of(daemon: &Running, json: &str) -> String {
+pub(crate) fn line_of(daemon: &Running, json: &str) -> String {
     key(daemon)
         .seal(Direction::Request, [5; 12], json.as_bytes())
         .unwrap()
         + "\n"
 }
 
-async fn next_answer(
+pub(crate) async fn next_answer(
     daemon: &Running,
     stream: &mut (impl tokio::io::AsyncRead + Unpin),
     received: &mut FrameBuffer,

@@ -155,7 +155,6 @@ async fn the_daemon_refuses_what_its_owner_did_not_allow() {
             ErrorCode::PortNotAllowed,
         ),
         (add(1, 480 * 60 + 1), ErrorCode::DurationNotAllowed),
-        (Command::Wake, ErrorCode::Unsupported),
     ] {
         assert_eq!(code(daemon.ask(command).await), expected);
     }

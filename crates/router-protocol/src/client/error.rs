@@ -57,6 +57,11 @@ pub enum ClientError {
         "the router daemon does not accept the request: check that the API key is the same on both sides; its log has the reason"
     )]
     NotAccepted,
+    /// An original daemon did not do it.
+    #[error(
+        "the router daemon answered FAIL: check that the API key is the same on both sides; its log has the reason"
+    )]
+    AnsweredFail,
     /// The clocks are too far apart.
     #[error(
         "the clocks of portal and router are {difference_s} s apart, more than the 60 s allowed: set them both by NTP"

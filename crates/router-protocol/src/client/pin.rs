@@ -1,10 +1,9 @@
 //! TLS that trusts exactly one certificate.
 
+use super::public_key::PublicKey;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{
-    WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature,
-};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::crypto::{WebPkiSupportedAlgorithms, ring, verify_tls13_signature_with_raw_key};
+use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -36,6 +35,9 @@ pub fn tls_config(cert_sha256: [u8; 32]) -> ClientConfig {
 
 /// Stands in for a chain of trust: name, dates and issuer do not matter when the certificate itself
 /// is known. That the peer holds its key is still proved by the handshake's signature.
+///
+/// The key is taken out of the certificate here, because rustls reads certificates of version 3
+/// only, and those of original daemons are of version 1: that is what plain `openssl x509` makes.
 #[derive(Debug)]
 struct PinVerifier {
     cert_sha256: [u8; 32],
@@ -64,7 +66,22 @@ impl ServerCertVerifier for PinVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, dss, &self.algorithms)
+        let key = PublicKey::of(cert).ok_or(CertificateError::BadEncoding)?;
+        let of_scheme = self.algorithms.mapping.iter();
+        let of_scheme = of_scheme.filter(|(scheme, _)| *scheme == dss.scheme);
+        let is_proved = of_scheme
+            .flat_map(|(_, algorithms)| algorithms.iter())
+            .filter(|algorithm| algorithm.public_key_alg_id().as_ref() == key.algorithm)
+            .any(|algorithm| {
+                algorithm
+                    .verify_signature(key.bits, message, dss.signature())
+                    .is_ok()
+            });
+        if is_proved {
+            Ok(HandshakeSignatureValid::assertion())
+        } else {
+            Err(CertificateError::BadSignature.into())
+        }
     }
 
     fn verify_tls13_signature(
@@ -73,7 +90,9 @@ impl ServerCertVerifier for PinVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, cert, dss, &self.algorithms)
+        let key = PublicKey::of(cert).ok_or(CertificateError::BadEncoding)?;
+        let key_info = SubjectPublicKeyInfoDer::from(key.info);
+        verify_tls13_signature_with_raw_key(message, &key_info, dss, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -2,6 +2,7 @@
 
 use super::{need, nonce_text, require_version};
 use crate::VERSION;
+use crate::mac::MacAddress;
 use crate::message::{Command, Envelope, InvalidMessage, Protocol, Request, RequestNonce, Route};
 use crate::secret::Secret;
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,8 @@ pub(crate) struct RequestWire {
     protocol: Option<Protocol>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     duration_s: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mac: Option<MacAddress>,
 }
 
 #[derive(Deserialize)]
@@ -102,7 +105,9 @@ impl RequestWire {
                 target: self.take_target()?,
             },
             Action::Flush => Command::Flush,
-            Action::Wake => Command::Wake,
+            Action::Wake => Command::Wake {
+                mac: need(&mut self.mac, "mac")?,
+            },
             Action::Ping => Command::Ping,
         };
         self.refuse_leftovers()?;
@@ -162,6 +167,7 @@ impl RequestWire {
             ("port_dst_lan", self.port_dst_lan.is_some()),
             ("protocol", self.protocol.is_some()),
             ("duration_s", self.duration_s.is_some()),
+            ("mac", self.mac.is_some()),
         ];
         match leftovers.iter().find(|(_, present)| *present) {
             Some((name, _)) => Err(InvalidMessage::new(format_args!(
@@ -187,6 +193,7 @@ impl RequestWire {
             port_dst_lan: None,
             protocol: None,
             duration_s: None,
+            mac: None,
         };
         wire.put_command(&request.command);
         wire
@@ -228,7 +235,10 @@ impl RequestWire {
                 self.put_target(*target);
             }
             Command::Flush => self.action = Action::Flush,
-            Command::Wake => self.action = Action::Wake,
+            Command::Wake { mac } => {
+                self.action = Action::Wake;
+                self.mac = Some(*mac);
+            }
             Command::Ping => self.action = Action::Ping,
         }
     }
@@ -239,7 +249,7 @@ impl RequestWire {
     }
 }
 
-fn real_port(port: u16, name: &str) -> Result<u16, InvalidMessage> {
+pub(crate) fn real_port(port: u16, name: &str) -> Result<u16, InvalidMessage> {
     if port == 0 {
         Err(InvalidMessage::new(format_args!("{name} must not be 0")))
     } else {

@@ -1,0 +1,186 @@
+//! For routers without nftables: rules that carry their end as a date, through `iptables`.
+//!
+//! Each session is a rule that leads new connections on, in the chain `GATEHOUSE-DOORS` of the table
+//! `nat`, and one that lets marked connections go on, in `GATEHOUSE-GUARD` of `filter`. Both match
+//! until a date (`-m time --datestop`, in UTC by the kernel's clock), so the kernel ends them without
+//! this daemon. Our chains are always written whole, each in one transaction; nothing else is changed
+//! but the jumps to them.
+
+mod script;
+
+use super::{Backend, Repairs, ToolError, Traffic, tool};
+use crate::clock::Clock;
+use crate::config::Interface;
+use crate::table::{Change, Passage, Table};
+use script::{Family, Jump};
+use std::sync::Arc;
+use tracing::warn;
+
+/// By how much the date may move before the ends in the rules are set anew.
+const MAX_DRIFT_MS: u64 = 1000;
+
+/// Another program may hold the lock of `iptables` for a moment.
+const WAIT: [&str; 2] = ["-w", "5"];
+
+/// How many jumps of ours are taken out at most; there is one for each interface, if all is well.
+const MAX_JUMPS: usize = 32;
+
+/// The backend for routers with `iptables` only.
+pub struct Iptables {
+    jumps: Vec<Jump>,
+    clock: Arc<dyn Clock>,
+    /// What `iptables-save` showed of ours right after it was set, by family.
+    saved: [Option<Vec<String>>; 2],
+    /// The difference between the two clocks when the dates were written.
+    date_offset_ms: u64,
+}
+
+impl Iptables {
+    /// Makes the backend for the interfaces that clients come in through.
+    pub fn new(wan: &[Interface], clock: Arc<dyn Clock>) -> Self {
+        Self {
+            jumps: script::jumps(wan),
+            clock,
+            saved: [None, None],
+            date_offset_ms: 0,
+        }
+    }
+
+    /// Lets the kernel check our chains without changing anything.
+    ///
+    /// # Errors
+    /// [`ToolError`] if a program is missing or refuses.
+    pub fn try_rules() -> Result<(), ToolError> {
+        for family in families() {
+            let script = script::chains(family, &[], 0);
+            tool::run(family.restore(), &["--test", "--noflush"], &script)?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, wanted: &[Passage]) -> Result<(), ToolError> {
+        let now_ms = self.clock.now_ms();
+        self.date_offset_ms = now_ms.saturating_sub(self.clock.monotonic_ms());
+        let available = families();
+        refuse_missing_family(&available, wanted)?;
+        for family in available {
+            let script = script::chains(family, wanted, now_ms);
+            let arguments = ["--noflush", WAIT[0], WAIT[1]];
+            tool::run(family.restore(), &arguments, &script)?;
+            self.saved[family as usize] = Some(self.shown(family)?);
+        }
+        Ok(())
+    }
+
+    /// Shows our chains and what stands before and at our jumps.
+    fn shown(&self, family: Family) -> Result<Vec<String>, ToolError> {
+        let mut shown = Vec::new();
+        for table in ["nat", "filter"] {
+            let text = tool::run(family.save(), &["-t", table], "")?;
+            let text = String::from_utf8_lossy(&text);
+            shown.extend(script::ours(&text, table, &self.jumps));
+        }
+        Ok(shown)
+    }
+
+    /// Our jumps have to be the first: an ACCEPT before the guard would let connections live on.
+    fn set_jumps(&self, family: Family) -> Result<(), ToolError> {
+        for jump in &self.jumps {
+            for _ in 0..MAX_JUMPS {
+                if tool::run(family.program(), &jump.arguments("-D"), "").is_err() {
+                    break;
+                }
+            }
+            tool::run(family.program(), &jump.arguments("-I"), "")?;
+        }
+        Ok(())
+    }
+
+    fn amiss(&self, family: Family) -> Result<Repairs, ToolError> {
+        let Some(saved) = &self.saved[family as usize] else {
+            return Ok(Repairs {
+                rules: true,
+                ..Repairs::default()
+            });
+        };
+        let shown = self.shown(family)?;
+        let count_without = |these: &[String], those: &[String]| {
+            these.iter().filter(|line| !those.contains(line)).count()
+        };
+        Ok(Repairs {
+            missing: count_without(saved, &shown),
+            strangers: count_without(&shown, saved),
+            different: 0,
+            rules: *saved != shown,
+        })
+    }
+}
+
+impl Backend for Iptables {
+    fn name(&self) -> &'static str {
+        "iptables"
+    }
+
+    /// Looks first, so that chains which are as they should be are left alone.
+    fn enforce(&mut self, wanted: &[Passage]) -> Result<Repairs, ToolError> {
+        let mut repairs = Repairs::default();
+        for family in families() {
+            repairs = repairs + self.amiss(family)?;
+        }
+        if repairs.is_none() {
+            return Ok(repairs);
+        }
+        // A jump needs the chain that it leads to, and belongs to what is remembered as ours.
+        self.write(wanted)?;
+        for family in families() {
+            self.set_jumps(family)?;
+            self.saved[family as usize] = Some(self.shown(family)?);
+        }
+        Ok(repairs)
+    }
+
+    fn change(&mut self, _change: &Change, table: &Table, now_ms: u64) -> Result<(), ToolError> {
+        self.write(&table.passages(now_ms))
+    }
+
+    /// A rule that has ended stays in the list until it is cleared away, and a date that was set
+    /// moves all ends.
+    fn keep_up(&mut self, any_ended: bool, table: &Table, now_ms: u64) -> Result<(), ToolError> {
+        let offset_ms = self
+            .clock
+            .now_ms()
+            .saturating_sub(self.clock.monotonic_ms());
+        let moved = offset_ms.abs_diff(self.date_offset_ms) > MAX_DRIFT_MS;
+        if moved && !table.is_empty() {
+            warn!("the date was set: all ends are written anew");
+        }
+        if any_ended || (moved && !table.is_empty()) {
+            return self.write(&table.passages(now_ms));
+        }
+        Ok(())
+    }
+
+    /// The rules are written whole at each change, which sets their counters to zero.
+    fn traffic(&mut self) -> Result<Traffic, ToolError> {
+        Ok(Traffic::new())
+    }
+}
+
+/// A router may do without IPv6; then sessions of that family are refused.
+fn families() -> Vec<Family> {
+    [Family::Ipv4, Family::Ipv6]
+        .into_iter()
+        .filter(|family| *family == Family::Ipv4 || tool::find(family.program()).is_some())
+        .collect()
+}
+
+fn refuse_missing_family(available: &[Family], wanted: &[Passage]) -> Result<(), ToolError> {
+    let all_served = wanted
+        .iter()
+        .all(|passage| available.contains(&Family::of(passage)));
+    if all_served {
+        Ok(())
+    } else {
+        Err(ToolError::Missing(Family::Ipv6.program()))
+    }
+}

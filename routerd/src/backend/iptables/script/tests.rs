@@ -1,0 +1,76 @@
+use super::{Family, chains, jumps, ours};
+use crate::config::Interface;
+use crate::table::Passage;
+use gatehouse_router_protocol::message::{Protocol, Route};
+
+/// 2026-11-22 04:26:40 UTC and half a second.
+const NOW_MS: u64 = 1_795_321_600_500;
+
+fn passage(protocol: Protocol, client: &str, target: &str, remaining_ms: u64) -> Passage {
+    let route = Route {
+        ip_src: client.parse().unwrap(),
+        port_dst: 7890,
+        ip_dst_lan: target.parse().unwrap(),
+        port_dst_lan: 80,
+        protocol,
+    };
+    Passage {
+        route,
+        remaining_ms,
+    }
+}
+
+#[test]
+fn the_chains_of_both_families() {
+    let wanted = [
+        passage(Protocol::Tcp, "203.0.113.7", "192.168.50.10", 1_800_000),
+        passage(Protocol::Udp, "2001:db8::7", "fd00:50::10", 60_000),
+    ];
+    insta::assert_snapshot!("ipv4", chains(Family::Ipv4, &wanted, NOW_MS));
+    insta::assert_snapshot!("ipv6", chains(Family::Ipv6, &wanted, NOW_MS));
+}
+
+#[test]
+fn a_rule_stops_with_the_second_in_which_it_ends() {
+    for (remaining_ms, second) in [(500, "04:26:40"), (501, "04:26:41"), (1500, "04:26:41")] {
+        let wanted = [passage(
+            Protocol::Tcp,
+            "203.0.113.7",
+            "192.168.50.10",
+            remaining_ms,
+        )];
+        let script = chains(Family::Ipv4, &wanted, NOW_MS);
+        let stop = format!("--datestop 2026-11-22T{second} ");
+        assert_eq!(script.matches(&stop).count(), 3, "{remaining_ms}: {script}");
+    }
+}
+
+#[test]
+fn jumps_are_arguments_each() {
+    let wan = ["wan", "ppp*"].map(|name| Interface::parse(name).unwrap());
+    let lines: Vec<String> = jumps(&wan)
+        .iter()
+        .map(|jump| jump.arguments("-I").join(" "))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "-w 5 -t filter -I FORWARD -m connmark --mark 0x1000000/0x1000000 -j GATEHOUSE-GUARD",
+            "-w 5 -t nat -I PREROUTING -i wan -m addrtype --dst-type LOCAL -j GATEHOUSE-DOORS",
+            "-w 5 -t nat -I PREROUTING -i ppp+ -m addrtype --dst-type LOCAL -j GATEHOUSE-DOORS",
+        ]
+    );
+}
+
+#[test]
+fn ours_is_our_chains_and_what_stands_first() {
+    let wan = ["wan"].map(|name| Interface::parse(name).unwrap());
+    let saved = ":FORWARD DROP [3:180]\n:GATEHOUSE-GUARD - [0:0]\n-A FORWARD -j ACCEPT\n\
+                 -A FORWARD -m connmark --mark 0x1000000/0x1000000 -j GATEHOUSE-GUARD\n\
+                 -A GATEHOUSE-GUARD -j REJECT\nCOMMIT\n";
+    assert_eq!(
+        ours(saved, "filter", &jumps(&wan)),
+        ["-A GATEHOUSE-GUARD -j REJECT", "-A FORWARD -j ACCEPT"],
+        "the owner's rule stands before our jump, which shows"
+    );
+}

@@ -1,0 +1,256 @@
+//! Looks whether a router is ready: what `gatehouse-routerd check` prints, a line for each thing.
+
+use crate::backend::{find_tool, iptables::Iptables, nftables::Nftables};
+use crate::clock::Clock;
+use crate::config::{BackendKind, Config};
+use crate::tls::{Identity, Validity};
+use std::fmt;
+use std::fs::OpenOptions;
+use std::path::Path;
+use time::OffsetDateTime;
+
+/// Bit of CAP_NET_ADMIN in the kernel's capability sets.
+const NET_ADMIN_BIT: u64 = 1 << 12;
+
+/// The first of January 2026, in milliseconds since the Unix epoch: this program is younger.
+const YOUNGER_THAN_MS: u64 = 1_767_225_600_000;
+
+/// How a thing was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Ok,
+    Warn,
+    Fail,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Finding {
+    verdict: Verdict,
+    subject: &'static str,
+    text: String,
+}
+
+impl Finding {
+    fn ok(subject: &'static str, text: impl Into<String>) -> Self {
+        Self::new(Verdict::Ok, subject, text)
+    }
+
+    fn warn(subject: &'static str, text: impl Into<String>) -> Self {
+        Self::new(Verdict::Warn, subject, text)
+    }
+
+    fn fail(subject: &'static str, text: impl Into<String>) -> Self {
+        Self::new(Verdict::Fail, subject, text)
+    }
+
+    fn new(verdict: Verdict, subject: &'static str, text: impl Into<String>) -> Self {
+        Self {
+            verdict,
+            subject,
+            text: text.into(),
+        }
+    }
+
+    /// Tells whether the daemon cannot work because of it.
+    pub fn is_failure(&self) -> bool {
+        self.verdict == Verdict::Fail
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = match self.verdict {
+            Verdict::Ok => "ok",
+            Verdict::Warn => "warn",
+            Verdict::Fail => "fail",
+        };
+        write!(formatter, "{verdict:<4}  {}: {}", self.subject, self.text)
+    }
+}
+
+/// Looks at everything that the daemon needs, and changes nothing.
+///
+/// It blocks; call it from a thread that may.
+pub fn examine(config: &Config, clock: &dyn Clock) -> Vec<Finding> {
+    let mut findings = vec![
+        certificate(config, clock.now_ms()),
+        date(clock.now_ms()),
+        state_dir(&config.state_dir),
+    ];
+    if config.backend == BackendKind::DryRun {
+        let text = "the dry run opens nothing and only says what it would do";
+        findings.push(Finding::warn("firewall", text));
+        return findings;
+    }
+    findings.extend([
+        capability(),
+        forwarding(),
+        wan_interface(config),
+        firewall(config.backend),
+        offload(config),
+    ]);
+    findings
+}
+
+fn certificate(config: &Config, now_ms: u64) -> Finding {
+    let identity = match Identity::load(&config.cert, &config.key) {
+        Ok(identity) => identity,
+        Err(failure) => return Finding::fail("certificate", failure.to_string()),
+    };
+    let pin = format!("SHA-256 {}", hex::encode(identity.cert_sha256));
+    match identity.validity(now_ms) {
+        Validity::Now => Finding::ok("certificate", pin),
+        Validity::NotYet => Finding::warn("certificate", format!("not valid yet; {pin}")),
+        Validity::Expired => Finding::warn(
+            "certificate",
+            format!("expired; the portal looks at the pin only; {pin}"),
+        ),
+    }
+}
+
+fn date(now_ms: u64) -> Finding {
+    let now_s = i64::try_from(now_ms / 1000).unwrap_or(i64::MAX);
+    let now = OffsetDateTime::from_unix_timestamp(now_s).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let (hour, minute, second) = now.to_hms();
+    let shown = format!("{} {hour:02}:{minute:02}:{second:02} UTC", now.date());
+    if now_ms < YOUNGER_THAN_MS {
+        let text =
+            format!("{shown} cannot be right: set it by NTP, the portal's must agree to 60 s");
+        return Finding::fail("clock", text);
+    }
+    Finding::ok("clock", format!("{shown}; the portal's must agree to 60 s"))
+}
+
+fn state_dir(path: &Path) -> Finding {
+    let shown = path.display();
+    if !path.exists() {
+        return Finding::warn(
+            "state_dir",
+            format!("{shown} is not there yet; the daemon makes it when it starts"),
+        );
+    }
+    let probe = path.join("check");
+    let written = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(&probe);
+    match written.and_then(|_| std::fs::remove_file(&probe)) {
+        Ok(()) => Finding::ok("state_dir", format!("{shown} can be written")),
+        Err(error) => Finding::fail("state_dir", format!("{shown} cannot be written: {error}")),
+    }
+}
+
+fn capability() -> Finding {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    if effective_capabilities(&status) & NET_ADMIN_BIT != 0 {
+        return Finding::ok("capability", "this user has CAP_NET_ADMIN");
+    }
+    Finding::fail(
+        "capability",
+        "this user has no CAP_NET_ADMIN: run it as the service manager does, or as root",
+    )
+}
+
+fn effective_capabilities(status: &str) -> u64 {
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapEff:"))
+        .and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok())
+        .unwrap_or_default()
+}
+
+fn forwarding() -> Finding {
+    let is_on = |path| std::fs::read_to_string(path).is_ok_and(|text| text.trim() != "0");
+    if is_on("/proc/sys/net/ipv4/ip_forward") {
+        return Finding::ok("forwarding", "this machine forwards packets");
+    }
+    Finding::warn(
+        "forwarding",
+        "this machine forwards no IPv4 packets: is it the router? (sysctl net.ipv4.ip_forward)",
+    )
+}
+
+fn wan_interface(config: &Config) -> Finding {
+    let devices = std::fs::read_to_string("/proc/net/dev").unwrap_or_default();
+    let present: Vec<&str> = devices
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, _)| name.trim())
+        .collect();
+    let absent: Vec<String> = config
+        .wan_interfaces
+        .iter()
+        .filter(|wanted| !present.iter().any(|name| wanted.covers(name)))
+        .map(ToString::to_string)
+        .collect();
+    if absent.is_empty() {
+        return Finding::ok("wan_interface", "there");
+    }
+    Finding::warn(
+        "wan_interface",
+        format!("there is no {} at the moment", absent.join(" and no ")),
+    )
+}
+
+fn firewall(backend: BackendKind) -> Finding {
+    let tried = match backend {
+        BackendKind::Nft => Nftables::new(Vec::new()).try_rules(),
+        BackendKind::Iptables | BackendKind::DryRun => Iptables::try_rules(),
+    };
+    match tried {
+        Ok(()) => Finding::ok("firewall", "it takes our rules"),
+        Err(failure) => Finding::fail("firewall", failure.to_string()),
+    }
+}
+
+fn offload(config: &Config) -> Finding {
+    let has_conntrack = find_tool("conntrack").is_some();
+    let has_flowtables =
+        config.backend == BackendKind::Nft && Nftables::has_flowtables().unwrap_or(false);
+    match (config.flow_offload, has_conntrack) {
+        (true, false) => Finding::fail(
+            "flow_offload",
+            "conntrack is not installed: offloaded connections would outlive their session",
+        ),
+        (false, _) if has_flowtables => Finding::warn(
+            "flow_offload",
+            "the router has flow tables: set flow_offload = true, or offloaded connections outlive their session",
+        ),
+        (false, false) if config.backend == BackendKind::Iptables => Finding::warn(
+            "flow_offload",
+            "conntrack is not installed: connections end by the guard alone",
+        ),
+        _ => Finding::ok("flow_offload", "as configured"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Finding, NET_ADMIN_BIT, date, effective_capabilities};
+
+    #[test]
+    fn a_capability_is_read_from_the_kernels_words() {
+        let of = |digits: &str| effective_capabilities(&format!("Name:\tx\nCapEff:\t{digits}\n"));
+        assert_eq!(of("0000000000001000"), NET_ADMIN_BIT);
+        assert_eq!(of("000001ffffffffff") & NET_ADMIN_BIT, NET_ADMIN_BIT);
+        assert_eq!(of("0000000000000000"), 0);
+        assert_eq!(effective_capabilities(""), 0);
+    }
+
+    #[test]
+    fn a_clock_before_this_program_was_made_is_wrong() {
+        assert!(date(0).is_failure());
+        let right = date(1_795_312_800_000);
+        assert!(!right.is_failure());
+        assert!(right.to_string().contains("2026-11-22 "), "{right}");
+    }
+
+    #[test]
+    fn a_finding_is_one_line_that_begins_with_its_verdict() {
+        assert_eq!(Finding::ok("a", "b").to_string(), "ok    a: b");
+        assert_eq!(Finding::warn("a", "b").to_string(), "warn  a: b");
+        assert_eq!(Finding::fail("a", "b").to_string(), "fail  a: b");
+    }
+}
