@@ -170,7 +170,8 @@ impl Demo {
         )
     }
 
-    fn router_dir(&self) -> PathBuf {
+    /// Where the daemon's `cert.pem`, `key.pem` and other keys lie.
+    pub(crate) fn router_dir(&self) -> PathBuf {
         self.path("routerd")
     }
 
@@ -210,7 +211,11 @@ impl Demo {
         find_or_create(portal, "/api/v1/users", "email", &owner)
     }
 
-    fn router_id(&self, portal: &Portal) -> Result<String> {
+    /// The id of the daemon's entry in the portal, which is made when it is not there.
+    ///
+    /// # Errors
+    /// When the portal refuses, or [`prepare_router`](Self::prepare_router) has left no keys yet.
+    pub(crate) fn router_id(&self, portal: &Portal) -> Result<String> {
         let router = json!({
             "name": ROUTER_NAME,
             "address": self.router_address(),

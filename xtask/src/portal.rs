@@ -30,6 +30,14 @@ const NOT_FOR_THE_PORTAL: [&str; 4] = [
 /// # Errors
 /// When it does not listen or does not get ready.
 pub(crate) fn start(data_dir: &Path, listen: &str, show_output: bool) -> Result<(Managed, Portal)> {
+    let (process, url) = process::start_listening(serve(data_dir, listen), show_output)?;
+    let portal = Portal::at(url);
+    portal.wait_until_ready()?;
+    Ok((process, portal))
+}
+
+/// `gatehouse serve` from the release build, to be started or to be given more flags.
+pub(crate) fn serve(data_dir: &Path, listen: &str) -> Command {
     let mut serve = gatehouse();
     serve
         .arg("serve")
@@ -38,10 +46,7 @@ pub(crate) fn start(data_dir: &Path, listen: &str, show_output: bool) -> Result<
         .args(["--listen", listen])
         // A line for each request would drown the demo's last words, and nginx writes none either.
         .args(["--log-filter", "info,gatehouse::access=warn"]);
-    let (process, url) = process::start_listening(serve, show_output)?;
-    let portal = Portal::at(url);
-    portal.wait_until_ready()?;
-    Ok((process, portal))
+    serve
 }
 
 /// Makes the first account with `gatehouse admin create`, before the portal runs.

@@ -4,7 +4,8 @@
 //! compiler builds it from Debian's source package. The second is for machines that reach
 //! Debian's packages but not rustup's server.
 
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -105,10 +106,54 @@ pub(crate) fn compile() -> Result<PathBuf> {
             "--target-dir",
         ])
         .arg(&target_dir);
+    let cargo_home = cargo_home().context("neither CARGO_HOME nor HOME is set")?;
+    // Of this way to pass them alone it matters not whether a path has spaces.
+    cargo.env(
+        "CARGO_ENCODED_RUSTFLAGS",
+        without_paths(&cargo_home, project::root()),
+    );
     process::run(&mut cargo)?;
-    Ok(target_dir
+    let module = target_dir
         .join(TARGET)
-        .join("wasm-release/gatehouse_frontend.wasm"))
+        .join("wasm-release/gatehouse_frontend.wasm");
+    refuse_paths(&module, &[&cargo_home, project::root()])?;
+    Ok(module)
+}
+
+/// Where cargo keeps the sources of other crates, which their panics name.
+fn cargo_home() -> Option<PathBuf> {
+    let home = || Some(Path::new(&std::env::var_os("HOME")?).join(".cargo"));
+    std::env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(home)
+}
+
+/// Flags that give the same names to every builder's folders: what is public shall not tell how
+/// somebody's machine is laid out. (cargo's own `trim-paths` is not stable.)
+fn without_paths(cargo_home: &Path, root: &Path) -> OsString {
+    let flag = |from: &Path, to: &str| {
+        let mut flag = OsString::from("--remap-path-prefix=");
+        flag.push(from);
+        flag.push("=");
+        flag.push(to);
+        flag
+    };
+    [flag(cargo_home, "/cargo"), flag(root, ".")].join(OsStr::new("\u{1f}"))
+}
+
+fn refuse_paths(module: &Path, private: &[&Path]) -> Result<()> {
+    let bytes = std::fs::read(module)?;
+    for path in private {
+        let text = path.as_os_str().as_encoded_bytes();
+        if bytes.windows(text.len()).any(|window| window == text) {
+            bail!(
+                "{} tells where `{}` is on this machine; a path came past --remap-path-prefix",
+                module.display(),
+                path.display()
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Debian's cargo, freed of what rustup's cargo told this process about its own toolchain.
@@ -132,4 +177,38 @@ fn debian_cargo() -> Result<Command> {
         .env("RUSTC_BOOTSTRAP", "1")
         .arg("-Zbuild-std=std,panic_abort");
     Ok(cargo)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_folder_of_the_builder_gets_a_public_name() {
+        let flags = without_paths(Path::new("/home/ada/my cargo"), Path::new("/src/gatehouse"));
+        let expected = [
+            "--remap-path-prefix=/home/ada/my cargo=/cargo",
+            "--remap-path-prefix=/src/gatehouse=.",
+        ];
+        assert_eq!(
+            flags.to_str().unwrap().split('\u{1f}').collect::<Vec<_>>(),
+            expected
+        );
+    }
+
+    #[test]
+    fn a_module_that_tells_a_path_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let module = folder.path().join("a.wasm");
+        let private: [&Path; 2] = [Path::new("/home/ada/.cargo"), Path::new("/src/gatehouse")];
+        std::fs::write(&module, "panicked at /cargo/registry/src/x/lib.rs").unwrap();
+        refuse_paths(&module, &private).unwrap();
+        std::fs::write(
+            &module,
+            "panicked at /home/ada/.cargo/registry/src/x/lib.rs",
+        )
+        .unwrap();
+        let refusal = refuse_paths(&module, &private).unwrap_err().to_string();
+        assert!(refusal.contains("/home/ada/.cargo"), "{refusal}");
+    }
 }

@@ -75,6 +75,18 @@ impl fmt::Display for Load {
 }
 
 #[cfg(test)]
+impl Load {
+    /// A load of so many answers per second.
+    pub(super) fn example(requests_per_s: f64) -> Self {
+        Self {
+            requests_per_s,
+            transfer_per_s: "1.00MB".to_owned(),
+            p99: "1.00ms".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

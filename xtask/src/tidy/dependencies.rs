@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::process;
 
 /// A package, and the ones that must not be among its dependencies or theirs, with the reason.
-const FORBIDDEN: [(&str, &[&str], &str); 4] = [
+const FORBIDDEN: [(&str, &[&str], &str); 5] = [
     (
         "gatehouse-core",
         &["axum", "leptos", "sqlx", "reqwest", "gatehouse-storage"],
@@ -28,6 +28,11 @@ const FORBIDDEN: [(&str, &[&str], &str); 4] = [
         "gatehouse-router-protocol",
         &["axum", "leptos", "sqlx", "reqwest", "gatehouse-core"],
         "the daemon on the router is small and knows nothing of the portal",
+    ),
+    (
+        "gatehouse-bench-peers",
+        &["gatehouse-app", "gatehouse-core", "gatehouse-types"],
+        "a peer with the portal's code in it would be no comparison",
     ),
 ];
 
