@@ -55,9 +55,11 @@ pub async fn create_device(
                 .succeed(Notice::Created);
         }
         Err(error) => links::devices(&project)
-            .with("name", &name)
-            .with("group", &group)
-            .with("device_id", &device_id)
+            .typed([
+                ("name", &*name),
+                ("group", &*group),
+                ("device_id", &*device_id),
+            ])
             .fail(&error),
     }
     Ok(())
@@ -90,9 +92,11 @@ pub async fn change_device(
     match changed.await {
         Ok(_) => way.succeed(Notice::Saved),
         Err(error) => way
-            .with("name", &name)
-            .with("group", &group)
-            .with("attributes", &attributes)
+            .typed([
+                ("name", &*name),
+                ("group", &*group),
+                ("attributes", &*attributes),
+            ])
             .fail(&error),
     }
     Ok(())

@@ -7,6 +7,7 @@
 
 pub mod account;
 pub mod devices;
+pub mod invitations;
 pub(crate) mod once;
 pub mod projects;
 pub mod releases;
@@ -30,6 +31,9 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
+
+/// How much of a URL repeats what was typed, percent-encoded.
+const TYPED_MAX_BYTES: usize = 1024;
 
 /// A path with a query, put together for a redirect.
 pub struct Way(String);
@@ -58,6 +62,22 @@ impl Way {
         values
             .into_iter()
             .fold(self, |way, (name, value)| way.with(name, value))
+    }
+
+    /// Adds what was typed into a refused form, so that the form shows it again; never a secret.
+    ///
+    /// What makes this longer than 1 KiB is left out: not every browser and proxy takes a long URL.
+    #[must_use]
+    pub fn typed<'a>(mut self, values: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let longest_bytes = self.0.len() + TYPED_MAX_BYTES;
+        for (name, value) in values {
+            let bytes_before = self.0.len();
+            self = self.with(name, value);
+            if self.0.len() > longest_bytes {
+                self.0.truncate(bytes_before);
+            }
+        }
+        self
     }
 
     /// Goes one segment deeper; the path carries no query yet.
@@ -103,14 +123,20 @@ impl Way {
 
     /// As [`Way::fail`], for the form with this scope on a page with several.
     pub(crate) fn fail_in(self, scope: &str, error: &Error) {
+        leptos_axum::redirect(&self.refused(scope, error).0);
+    }
+
+    /// Adds what went wrong, for the form with this scope on a page with several; the cause of
+    /// a fault goes to the log.
+    #[must_use]
+    pub fn refused(self, scope: &str, error: &Error) -> Self {
         log_internal(error);
         let way = self.with("error", problem(error).code());
-        let way = match error {
+        match error {
             Error::Invalid { field, .. } if scope.is_empty() => way.with("field", field),
             Error::Invalid { field, .. } => way.with("field", &format!("{scope}.{field}")),
             _ => way,
-        };
-        leptos_axum::redirect(&way.0);
+        }
     }
 }
 
@@ -156,5 +182,30 @@ pub(crate) fn log_internal(error: &Error) {
             .collect::<Vec<_>>()
             .join(": ");
         tracing::error!(cause, "a page or form failed inside the portal");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_typed_comes_back_unless_it_makes_a_long_url() {
+        let (long, umlauts) = ("x".repeat(2000), "ä".repeat(200));
+        let url = Way::to("/form")
+            .typed([("name", "Lámpara"), ("notes", &long), ("more", &umlauts)])
+            .typed([("place", "a&b=c")])
+            .with("error", "invalid")
+            .into_url();
+        assert_eq!(url, "/form?name=L%C3%A1mpara&place=a%26b%3Dc&error=invalid");
+    }
+
+    #[test]
+    fn one_kibibyte_of_typed_text_is_the_most() {
+        let fits = "x".repeat(TYPED_MAX_BYTES - "?notes=".len());
+        for (notes, expected_bytes) in [(fits.clone(), TYPED_MAX_BYTES), (fits + "x", 0)] {
+            let url = Way::to("/form").typed([("notes", &*notes)]).into_url();
+            assert_eq!(url.len() - "/form".len(), expected_bytes);
+        }
     }
 }

@@ -24,6 +24,8 @@ pub(crate) enum Secret {
     TargetToken(String),
     /// A JWT with which a device asks and downloads.
     DownloadToken(String),
+    /// The link of an invitation.
+    InvitationLink(String),
 }
 
 /// Keeps a secret made at `made_at_ms` for the sign-in of this actor.

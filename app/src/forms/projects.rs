@@ -29,10 +29,12 @@ pub async fn create_project(
     {
         Ok(project) => links::project(&project.name).succeed(Notice::Created),
         Err(error) => links::projects()
-            .with("project", &new.name)
-            .with("title", &new.title)
-            .with("description", &new.description)
-            .with("hardware", &hardware)
+            .typed([
+                ("project", &*new.name),
+                ("title", &*new.title),
+                ("hardware", &*hardware),
+                ("description", &*new.description),
+            ])
             .fail(&as_in_the_form(error)),
     }
     Ok(())
@@ -61,9 +63,11 @@ pub async fn change_project(
     {
         Ok(_) => way.succeed(Notice::Saved),
         Err(error) => way
-            .with("title", &title)
-            .with("description", &description)
-            .with("hardware", &hardware)
+            .typed([
+                ("title", &*title),
+                ("hardware", &*hardware),
+                ("description", &*description),
+            ])
             .fail(&error),
     }
     Ok(())

@@ -24,7 +24,7 @@ pub async fn change_release(
         .await
     {
         Ok(_) => way.succeed(Notice::Saved),
-        Err(error) => way.with("notes", &notes).fail(&error),
+        Err(error) => way.typed([("notes", &*notes)]).fail(&error),
     }
     Ok(())
 }

@@ -7,9 +7,6 @@ use serde::{Deserialize, Serialize};
 use super::{Way, filled, parsed};
 use crate::{i18n::Notice, visit::Visit};
 
-/// The one protocol version that the portal speaks.
-const PROTOCOL: i64 = 2;
-
 /// What the form of a router sends, as it was typed.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -19,15 +16,17 @@ pub struct RouterForm {
     cert_sha256: String,
     api_key: String,
     aes_key: String,
+    protocol: String,
 }
 
 impl RouterForm {
     /// What may stand in a URL; the keys never do.
-    fn typed(&self) -> [(&str, &str); 3] {
+    fn typed(&self) -> [(&str, &str); 4] {
         [
             ("name", &self.name),
             ("address", &self.address),
             ("cert_sha256", &self.cert_sha256),
+            ("protocol", &self.protocol),
         ]
     }
 }
@@ -42,21 +41,25 @@ pub async fn create_router(#[server(flatten)] form: RouterForm) -> Result<(), Se
         cert_sha256,
         api_key,
         aes_key,
+        protocol,
     } = form.clone();
-    let new = NewRouter {
-        name,
-        address,
-        api_key,
-        aes_key,
-        cert_sha256,
-        protocol: PROTOCOL,
+    let created = async {
+        let new = NewRouter {
+            name,
+            address,
+            api_key,
+            aes_key,
+            cert_sha256,
+            protocol: parsed("protocol", &protocol)?,
+        };
+        portal.access.create_router(&actor, &new).await
     };
-    match portal.access.create_router(&actor, &new).await {
+    match created.await {
         Ok(router) => Way::to("/admin/routers")
             .below(&router.id.to_string())
             .succeed(Notice::Created),
         Err(error) => Way::to("/admin/routers/new")
-            .with_all(form.typed())
+            .typed(form.typed())
             .fail(&error),
     }
     Ok(())
@@ -75,16 +78,17 @@ pub async fn change_router(
         cert_sha256,
         api_key,
         aes_key,
+        protocol,
     } = form.clone();
-    let change = RouterChange {
-        name: Some(name),
-        address: Some(address),
-        api_key: filled(api_key),
-        aes_key: filled(aes_key),
-        cert_sha256: Some(cert_sha256),
-        protocol: None,
-    };
     let changed = async {
+        let change = RouterChange {
+            name: Some(name),
+            address: Some(address),
+            api_key: filled(api_key),
+            aes_key: filled(aes_key),
+            cert_sha256: Some(cert_sha256),
+            protocol: Some(parsed("protocol", &protocol)?),
+        };
         portal
             .access
             .change_router(&actor, parsed("id", &id)?, &change)
@@ -93,7 +97,7 @@ pub async fn change_router(
     let way = Way::to("/admin/routers").below(&id);
     match changed.await {
         Ok(_) => way.succeed(Notice::Saved),
-        Err(error) => way.with_all(form.typed()).fail(&error),
+        Err(error) => way.typed(form.typed()).fail(&error),
     }
     Ok(())
 }

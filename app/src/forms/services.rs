@@ -1,7 +1,7 @@
 //! Adding, changing, granting and removing services.
 
 use gatehouse_core::Error;
-use gatehouse_types::access::{Grants, NewService, ServiceChange, ServiceKind, Transport};
+use gatehouse_types::access::{Grants, NewService, ServiceChange, ServiceKind, Transport, Wake};
 use leptos::{prelude::ServerFnError, server};
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,9 @@ pub struct ServiceForm {
     url_path: String,
     default_minutes: String,
     max_minutes: String,
+    wake: String,
+    mac: String,
+    url: String,
 }
 
 impl ServiceForm {
@@ -42,8 +45,22 @@ impl ServiceForm {
             url_path: self.url_path.clone(),
             default_minutes: parsed("default_minutes", &self.default_minutes)?,
             max_minutes: parsed("max_minutes", &self.max_minutes)?,
-            wake: None,
+            wake: self.read_wake()?,
         })
+    }
+
+    /// A form without these fields leaves the host alone.
+    fn read_wake(&self) -> gatehouse_core::Result<Option<Wake>> {
+        match self.wake.as_str() {
+            "" | "none" => Ok(None),
+            "wol" => Ok(Some(Wake::Wol {
+                mac: self.mac.trim().to_owned(),
+            })),
+            "webhook" => Ok(Some(Wake::Webhook {
+                url: self.url.trim().to_owned(),
+            })),
+            _ => Err(Error::invalid("wake", "Choose one of those on offer.")),
+        }
     }
 
     fn read_change(&self) -> gatehouse_core::Result<ServiceChange> {
@@ -61,13 +78,13 @@ impl ServiceForm {
             url_path: Some(new.url_path),
             default_minutes: Some(new.default_minutes),
             max_minutes: Some(new.max_minutes),
+            wake: Some(new.wake),
         })
     }
 
-    fn typed(&self) -> [(&str, &str); 12] {
+    fn typed(&self) -> [(&str, &str); 15] {
         [
             ("name", &self.name),
-            ("description", &self.description),
             ("icon", &self.icon),
             ("router_id", &self.router_id),
             ("lan_ip", &self.lan_ip),
@@ -78,6 +95,11 @@ impl ServiceForm {
             ("url_path", &self.url_path),
             ("default_minutes", &self.default_minutes),
             ("max_minutes", &self.max_minutes),
+            ("wake", &self.wake),
+            ("mac", &self.mac),
+            ("url", &self.url),
+            // The long one comes last: it may find no room.
+            ("description", &self.description),
         ]
     }
 }
@@ -92,7 +114,7 @@ pub async fn create_service(#[server(flatten)] form: ServiceForm) -> Result<(), 
             .below(&service.id.to_string())
             .succeed(Notice::Created),
         Err(error) => Way::to("/admin/services/new")
-            .with_all(form.typed())
+            .typed(form.typed())
             .fail(&error),
     }
     Ok(())
@@ -114,7 +136,7 @@ pub async fn change_service(
     let way = Way::to("/admin/services").below(&id);
     match changed.await {
         Ok(_) => way.succeed(Notice::Saved),
-        Err(error) => way.with_all(form.typed()).fail(&error),
+        Err(error) => way.typed(form.typed()).fail(&error),
     }
     Ok(())
 }

@@ -54,6 +54,26 @@ pub async fn extend_session(
     Ok(())
 }
 
+/// Moves an open session to the reader's own address.
+///
+/// What is not open there at once shows on the new session's own page, with its reason.
+#[server(prefix = "/api/ui", endpoint = "move_session")]
+pub async fn move_session(
+    id: String,
+    #[server(default)] back: String,
+) -> Result<(), ServerFnError> {
+    let Visit { portal, actor, .. } = Visit::current();
+    let moved = async { portal.access.move_session(&actor, parsed("id", &id)?).await };
+    match moved.await {
+        Ok((session, _)) if session.state == SessionState::Open => {
+            way_back(&back, &session.id.to_string()).succeed(Notice::SessionMoved);
+        }
+        Ok((session, _)) => Way::to("/sessions").below(&session.id.to_string()).go(),
+        Err(error) => way_back(&back, &id).fail_in(&id, &error),
+    }
+    Ok(())
+}
+
 /// Closes a session.
 #[server(prefix = "/api/ui", endpoint = "close_session")]
 pub async fn close_session(

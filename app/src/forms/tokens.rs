@@ -46,8 +46,10 @@ pub async fn create_token(
             way.with("shown", &jti.to_string()).succeed(Notice::Created);
         }
         Err(error) => way
-            .with("expires_minutes", &expires_minutes)
-            .with("current_fw", &current_fw)
+            .typed([
+                ("expires_minutes", &*expires_minutes),
+                ("current_fw", &*current_fw),
+            ])
             .fail(&error),
     }
     Ok(())

@@ -15,9 +15,7 @@ pub async fn create_user(
     #[server(default)] role: String,
 ) -> Result<(), ServerFnError> {
     let Visit { portal, actor, .. } = Visit::current();
-    let way = Way::to("/admin/users/new")
-        .with("email", &email)
-        .with("role", &role);
+    let way = Way::to("/admin/users/new").typed([("email", &*email), ("role", &*role)]);
     let created = async {
         let new = NewUser {
             email,
@@ -35,6 +33,18 @@ pub async fn create_user(
     Ok(())
 }
 
+/// An account as the form showed it: what still reads so was not touched, and stays as it is by
+/// now, whatever another admin has changed meanwhile.
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
+pub struct DrawnUser {
+    #[serde(default)]
+    email: String,
+    #[serde(default)]
+    role: String,
+    #[serde(default)]
+    disabled: bool,
+}
+
 /// Changes an account; an empty password stays as it is.
 #[server(prefix = "/api/ui", endpoint = "change_user")]
 pub async fn change_user(
@@ -43,19 +53,19 @@ pub async fn change_user(
     #[server(default)] role: String,
     #[server(default)] password: String,
     #[server(default)] disabled: Option<String>,
+    #[server(default)] drawn: DrawnUser,
 ) -> Result<(), ServerFnError> {
     let Visit { portal, actor, .. } = Visit::current();
     let way = Way::to("/admin/users").below(&id);
     let refused = Way::to("/admin/users")
         .below(&id)
-        .with("email", &email)
-        .with("role", &role);
+        .typed([("email", &*email), ("role", &*role)]);
     let changed = async {
         let change = UserChange {
-            email: Some(email),
+            email: (email != drawn.email).then_some(email),
             password: filled(password),
-            role: Some(read_role(&role)?),
-            disabled: Some(disabled.is_some()),
+            role: (role != drawn.role).then(|| read_role(&role)).transpose()?,
+            disabled: (disabled.is_some() != drawn.disabled).then_some(disabled.is_some()),
         };
         portal
             .change_user(&actor, parsed("id", &id)?, &change)

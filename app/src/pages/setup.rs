@@ -1,5 +1,6 @@
 //! Set-up by the one-time link that the portal prints while it has no account.
 
+use gatehouse_core::identity::SetupLink;
 use http::StatusCode;
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
@@ -21,13 +22,11 @@ pub fn Setup() -> impl IntoView {
         .unwrap_or_default();
     let asked = token.clone();
     loaded(
-        async move { portal.identity.setup_token_works(&asked).await },
-        move |works| {
-            if works {
-                view! { <FirstAdmin token=token /> }.into_any()
-            } else {
-                view! { <Over /> }.into_any()
-            }
+        async move { portal.identity.setup_link(&asked).await },
+        move |link| match link {
+            SetupLink::Works => view! { <FirstAdmin token=token /> }.into_any(),
+            SetupLink::Invalid => view! { <Invalid /> }.into_any(),
+            SetupLink::Done => view! { <Done /> }.into_any(),
         },
     )
 }
@@ -74,17 +73,37 @@ fn FirstAdmin(token: String) -> impl IntoView {
 }
 
 #[component]
-fn Over() -> impl IntoView {
-    if let Some(response) = use_context::<ResponseOptions>() {
-        response.set_status(StatusCode::NOT_FOUND);
-    }
+fn Invalid() -> impl IntoView {
+    not_found();
     let page = PageContext::current();
     let texts = &page.messages().setup;
+    // A refused form has its banner from the page already.
+    let banner = page.problem().is_none().then(|| {
+        view! { <Banner tone=Tone::Warn>{Problem::SetupLink.text(page.lang)}</Banner> }
+    });
     view! {
         <Page title=texts.invalid_title>
-            <Banner tone=Tone::Warn>{Problem::SetupLink.text(page.lang)}</Banner>
+            {banner}
             <p>{texts.invalid_hint}</p>
-            <p><ButtonLink href="/login">{page.messages().nav.sign_in}</ButtonLink></p>
         </Page>
+    }
+}
+
+#[component]
+fn Done() -> impl IntoView {
+    not_found();
+    let messages = PageContext::current().messages();
+    let texts = &messages.setup;
+    view! {
+        <Page title=texts.done_title>
+            <p>{texts.done_hint}</p>
+            <p><ButtonLink href="/login">{messages.nav.sign_in}</ButtonLink></p>
+        </Page>
+    }
+}
+
+fn not_found() {
+    if let Some(response) = use_context::<ResponseOptions>() {
+        response.set_status(StatusCode::NOT_FOUND);
     }
 }

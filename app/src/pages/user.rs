@@ -56,6 +56,9 @@ fn Settings(user: User) -> impl IntoView {
             <Card>
                 <PostForm action="/api/ui/change_user">
                     <input type="hidden" name="id" value=user.id.to_string() />
+                    <input type="hidden" name="drawn[email]" value=user.email.clone() />
+                    <input type="hidden" name="drawn[role]" value=user.role.as_str() />
+                    <input type="hidden" name="drawn[disabled]" value=user.disabled.to_string() />
                     <EmailAndRole email=user.email role=user.role />
                     <TextField
                         name="password"

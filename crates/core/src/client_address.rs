@@ -89,7 +89,8 @@ impl Resolver {
         Err(NoClientAddress)
     }
 
-    fn trusts(&self, address: IpAddr) -> bool {
+    /// Tells whether the canonical `address` is one of the trusted proxies.
+    pub fn trusts(&self, address: IpAddr) -> bool {
         self.trusted
             .iter()
             .any(|network| network.contains(&address))

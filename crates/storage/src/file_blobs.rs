@@ -10,7 +10,7 @@ use std::{
     fs::{DirBuilder, File},
     io,
     ops::Range,
-    os::unix::fs::{DirBuilderExt, FileExt},
+    os::unix::fs::{DirBuilderExt, FileExt, MetadataExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -20,7 +20,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use gatehouse_core::ports::{
     StoreError, StoreResult,
-    blobs::{BlobUpload, Blobs, ByteStream},
+    blobs::{BlobUpload, Blobs, ByteStream, OpenPart, Stamp},
 };
 use tokio::task::spawn_blocking;
 
@@ -67,12 +67,15 @@ impl Blobs for FileBlobs {
         blocking(move || missing_is_none(path.metadata().map(|facts| facts.len()))).await
     }
 
-    async fn read(&self, sha256: &str, range: Range<u64>) -> StoreResult<Option<ByteStream>> {
+    async fn read(&self, sha256: &str, range: Range<u64>) -> StoreResult<Option<OpenPart>> {
         let Some(path) = self.path_of(sha256) else {
             return Ok(None);
         };
-        let file = blocking(move || missing_is_none(File::open(path))).await?;
-        Ok(file.map(|file| stream_of(Arc::new(file), range)))
+        let opened = blocking(move || missing_is_none(open_stamped(&path))).await?;
+        Ok(opened.map(|(file, stamp)| OpenPart {
+            stamp,
+            bytes: stream_of(Arc::new(file), range),
+        }))
     }
 
     async fn sweep(&self, keep: &[String]) -> StoreResult<u64> {
@@ -80,6 +83,17 @@ impl Blobs for FileBlobs {
         let keep: HashSet<String> = keep.iter().cloned().collect();
         blocking(move || sweep(&root, &keep)).await
     }
+}
+
+fn open_stamped(path: &Path) -> io::Result<(File, Stamp)> {
+    let file = File::open(path)?;
+    let facts = file.metadata()?;
+    let stamp = Stamp {
+        size_bytes: facts.len(),
+        inode: facts.ino(),
+        changed_ns: i128::from(facts.ctime()) * 1_000_000_000 + i128::from(facts.ctime_nsec()),
+    };
+    Ok((file, stamp))
 }
 
 /// Yields exactly the bytes of `range`, or an error where the file ends too early: whoever

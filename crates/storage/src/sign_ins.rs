@@ -16,6 +16,11 @@ use crate::{
     failure::store_error,
 };
 
+// Writes nothing new, but whoever changes the account waits until the session stands: under
+// PostgreSQL a plain read would let both pass each other, and `FOR SHARE` is not in SQLite.
+const HOLD_PASSWORD: &str = "
+    UPDATE users SET password_hash = password_hash
+    WHERE id = $1 AND password_hash = $2 AND disabled_at_ms IS NULL AND removed_at_ms IS NULL";
 const INSERT: &str = "
     INSERT INTO sign_in_sessions
     (id, token_hash, user_id, kind, created_at_ms, last_seen_at_ms, expires_at_ms, idle_ms, ip, user_agent)
@@ -24,7 +29,8 @@ const INSERT: &str = "
 const GET_WITH_USER: &str = "
     SELECT s.id, s.token_hash, s.user_id, s.kind, s.created_at_ms, s.last_seen_at_ms, s.expires_at_ms,
         s.idle_ms, s.ip, s.user_agent,
-        u.email, u.email_key, u.role, u.password_hash, u.created_at_ms AS user_created_at_ms
+        u.email, u.email_key, u.role, u.password_hash, u.created_at_ms AS user_created_at_ms,
+        (SELECT change_seq FROM portal_state WHERE id = 1) AS change_seq
     FROM sign_in_sessions AS s JOIN users AS u ON u.id = s.user_id
     WHERE s.token_hash = $1 AND s.finished_at_ms IS NULL
     AND u.disabled_at_ms IS NULL AND u.removed_at_ms IS NULL";
@@ -40,16 +46,26 @@ const TOUCH: &str = "
 const FINISH: &str = "
     UPDATE sign_in_sessions SET finished_at_ms = $3, end_reason = $4
     WHERE user_id = $1 AND id = $2 AND finished_at_ms IS NULL";
-const FINISH_ALL_BUT: &str = "
+pub(crate) const FINISH_ALL_BUT: &str = "
     UPDATE sign_in_sessions SET finished_at_ms = $3, end_reason = $4
     WHERE user_id = $1 AND id <> $2 AND finished_at_ms IS NULL";
-const SIGNED_IN_BEFORE: &str =
-    "SELECT EXISTS (SELECT 1 FROM sign_in_sessions WHERE user_id = $1 AND ip = $2)";
+const ADDRESSES: &str = "
+    SELECT DISTINCT ip FROM sign_in_sessions WHERE user_id = $1 AND ip IS NOT NULL";
 
 for_both! {
     #[async_trait]
     impl SignIns for Backend {
-        async fn insert_sign_in(&self, sign_in: &SignInRecord) -> StoreResult<()> {
+        async fn insert_sign_in(&self, sign_in: &SignInRecord, password_hash: &str) -> StoreResult<bool> {
+            let mut change = self.begin().await?;
+            let held = sqlx::query(HOLD_PASSWORD)
+                .bind(sign_in.user_id)
+                .bind(password_hash)
+                .execute(&mut *change)
+                .await
+                .map_err(store_error)?;
+            if held.rows_affected() == 0 {
+                return Ok(false);
+            }
             sqlx::query(INSERT)
                 .bind(sign_in.id)
                 .bind(&sign_in.token_hash[..])
@@ -61,16 +77,17 @@ for_both! {
                 .bind(sign_in.idle_ms)
                 .bind(sign_in.ip.map(|ip| ip.to_string()))
                 .bind(&sign_in.user_agent)
-                .execute(self.writes())
+                .execute(&mut *change)
                 .await
-                .map(drop)
-                .map_err(store_error)
+                .map_err(store_error)?;
+            change.commit().await.map_err(store_error)?;
+            Ok(true)
         }
 
-        async fn sign_in(&self, token_hash: [u8; 32]) -> StoreResult<Option<(SignInRecord, UserRecord)>> {
+        async fn sign_in(&self, token_hash: [u8; 32]) -> StoreResult<Option<(SignInRecord, UserRecord, i64)>> {
             sqlx::query(GET_WITH_USER)
                 .bind(&token_hash[..])
-                .try_map(|row| Ok((sign_in(&row)?, user(&row)?)))
+                .try_map(|row| Ok((sign_in(&row)?, user(&row)?, row.try_get("change_seq")?)))
                 .fetch_optional(self.reads())
                 .await
                 .map_err(store_error)
@@ -115,11 +132,11 @@ for_both! {
             Ok(finished.rows_affected())
         }
 
-        async fn signed_in_before(&self, user_id: Uuid, ip: IpAddr) -> StoreResult<bool> {
-            sqlx::query_scalar(SIGNED_IN_BEFORE)
+        async fn sign_in_addresses(&self, user_id: Uuid) -> StoreResult<Vec<IpAddr>> {
+            sqlx::query(ADDRESSES)
                 .bind(user_id)
-                .bind(ip.to_string())
-                .fetch_one(self.reads())
+                .try_map(|row: Row| ip(row.try_get("ip")?))
+                .fetch_all(self.reads())
                 .await
                 .map_err(store_error)
         }

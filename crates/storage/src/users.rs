@@ -3,13 +3,13 @@
 use async_trait::async_trait;
 use gatehouse_core::ports::{
     StoreResult,
-    identity::{UserRecord, Users},
+    identity::{UserEdit, UserRecord, Users},
 };
 use gatehouse_types::account::Role;
 use sqlx::{Database, Row as _, query::Query};
 use uuid::Uuid;
 
-use crate::{column::word, failure::store_error};
+use crate::{column::word, failure::store_error, sign_ins::FINISH_ALL_BUT};
 
 const INSERT: &str = "
     INSERT INTO users (id, email, email_key, role, password_hash, created_at_ms, disabled_at_ms)
@@ -25,14 +25,21 @@ const LIST: &str = "
     FROM users WHERE id > $1 AND removed_at_ms IS NULL ORDER BY id LIMIT $2";
 const COUNT: &str = "SELECT COUNT(*) FROM users WHERE removed_at_ms IS NULL";
 
-// Both keep an enabled admin: what is written leaves one, or it was none, or another one stays.
-const UPDATE: &str = "
-    UPDATE users
-    SET email = $2, email_key = $3, role = $4, password_hash = $5, disabled_at_ms = $6
+// Both keep an enabled admin: this one stays one, or it was none, or another one stays.
+const CHANGE: &str = "
+    UPDATE users SET
+        email = COALESCE($2, email), email_key = COALESCE($3, email_key),
+        role = COALESCE($4, role), password_hash = COALESCE($5, password_hash),
+        disabled_at_ms = CASE
+            WHEN $6 THEN COALESCE(disabled_at_ms, $7)
+            WHEN NOT $6 THEN NULL
+            ELSE disabled_at_ms END
     WHERE id = $1 AND removed_at_ms IS NULL
-    AND ($7 OR role <> 'admin' OR disabled_at_ms IS NOT NULL OR EXISTS (
-        SELECT 1 FROM users AS other WHERE other.id <> $1 AND other.role = 'admin'
-        AND other.disabled_at_ms IS NULL AND other.removed_at_ms IS NULL))";
+    AND (role <> 'admin' OR disabled_at_ms IS NOT NULL
+        OR (COALESCE($4, role) = 'admin' AND NOT COALESCE($6, FALSE))
+        OR EXISTS (SELECT 1 FROM users AS other WHERE other.id <> $1 AND other.role = 'admin'
+        AND other.disabled_at_ms IS NULL AND other.removed_at_ms IS NULL))
+    RETURNING id, email, email_key, role, password_hash, created_at_ms, disabled_at_ms";
 const REPLACE_PASSWORD: &str = "
     UPDATE users SET password_hash = $3
     WHERE id = $1 AND password_hash = $2 AND disabled_at_ms IS NULL AND removed_at_ms IS NULL";
@@ -91,21 +98,32 @@ for_both! {
             sqlx::query_scalar(COUNT).fetch_one(self.reads()).await.map_err(store_error)
         }
 
-        async fn update_user(&self, user: &UserRecord) -> StoreResult<bool> {
+        async fn change_user(&self, id: Uuid, edit: &UserEdit) -> StoreResult<Option<UserRecord>> {
             let mut change = self.begin_change().await?;
-            let updated = sqlx::query(UPDATE)
-                .bind(user.id)
-                .bind(&user.email)
-                .bind(&user.email_key)
-                .bind(user.role.as_str())
-                .bind(&user.password_hash)
-                .bind(user.disabled_at_ms)
-                .bind(user.role == Role::Admin && user.disabled_at_ms.is_none())
-                .execute(&mut *change)
+            let changed = sqlx::query(CHANGE)
+                .bind(id)
+                .bind(&edit.email)
+                .bind(&edit.email_key)
+                .bind(edit.role.map(Role::as_str))
+                .bind(&edit.password_hash)
+                .bind(edit.disabled)
+                .bind(edit.at_ms)
+                .try_map(|row| user(&row))
+                .fetch_optional(&mut *change)
                 .await
                 .map_err(store_error)?;
+            if let (Some(_), Some(reason)) = (&changed, edit.ends_sign_ins) {
+                sqlx::query(FINISH_ALL_BUT)
+                    .bind(id)
+                    .bind(Uuid::nil())
+                    .bind(edit.at_ms)
+                    .bind(reason)
+                    .execute(&mut *change)
+                    .await
+                    .map_err(store_error)?;
+            }
             change.commit().await.map_err(store_error)?;
-            Ok(updated.rows_affected() == 1)
+            Ok(changed)
         }
 
         async fn replace_password(

@@ -1,5 +1,6 @@
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
+    fmt,
     fs::{self, DirBuilder},
     io::{self, ErrorKind},
     os::unix::fs::DirBuilderExt,
@@ -8,13 +9,18 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use gatehouse_core::ports::{Clock, blobs::Blobs};
+use gatehouse_core::ports::{
+    Clock,
+    blobs::Blobs,
+    firmware::{Artifact, CatalogRows},
+};
 use gatehouse_storage::{FileBlobs, OpenError, StoreHandle};
 use sha2::{Digest, Sha256};
 use tokio_util::io::ReaderStream;
+use uuid::Uuid;
 
 use super::{
-    backup_file::{CHUNK_BYTES, Part, Writer},
+    backup_file::{CHUNK_BYTES, NotAdded, Part, Writer},
     existing_secret, refuse, sqlite_file, sync_folder_of, unless_stopped,
 };
 use crate::{config::Config, refusal::Refusal, system::SystemClock};
@@ -48,15 +54,33 @@ pub(super) async fn backup(config: &Config, file: &Path) -> Result<(), Refusal> 
     println!(
         "It contains secrets: whoever reads it can act as this portal. Keep it where only you can read it."
     );
-    Ok(())
+    complain_of(&written.left_out, file)
+}
+
+/// The backup is worth having all the same, but whoever called it must not take it for whole.
+fn complain_of(left_out: &[String], file: &Path) -> Result<(), Refusal> {
+    if left_out.is_empty() {
+        return Ok(());
+    }
+    for image in left_out {
+        println!("Left out: {image}.");
+    }
+    Err(Refusal::new(format!(
+        "{} of the images are damaged or missing, and not in {}; all else is. Put them back from an earlier backup or upload the same files again, then take another backup.",
+        left_out.len(),
+        file.display()
+    )))
 }
 
 /// What came into a backup.
+#[derive(Default)]
 struct Written {
     size_bytes: u64,
     database_bytes: u64,
     images: usize,
     image_bytes: u64,
+    /// In words, what did not.
+    left_out: Vec<String>,
 }
 
 /// The snapshot comes first and decides which images belong to it.
@@ -71,17 +95,32 @@ async fn write(config: &Config, scratch: &Scratch) -> Result<Written, Refusal> {
     let bytes = stream::iter([Ok(Bytes::copy_from_slice(&secret))]);
     let sha256 = hex::encode(Sha256::digest(secret));
     let length = secret.len() as u64;
-    writer.add(&Part::Secret, length, &sha256, bytes).await?;
-    for (sha256, size_bytes) in &images {
-        add_image(&mut writer, &blobs, sha256, *size_bytes).await?;
+    let added = writer.add(&Part::Secret, length, &sha256, bytes).await;
+    added.map_err(|failure| refuse_without("the signing secret", failure))?;
+    let mut written = Written::default();
+    for image in images.values() {
+        match add_image(&mut writer, &blobs, image).await {
+            Ok(()) => {
+                written.images += 1;
+                written.image_bytes += image.size_bytes;
+            }
+            Err(NotAdded::Damaged(why)) => written.left_out.push(format!("{image}: {why}")),
+            Err(NotAdded::Refused(refusal)) => return Err(refusal),
+        }
     }
-    let database_bytes = add_database(&mut writer, &snapshot).await?;
-    Ok(Written {
-        size_bytes: writer.finish()?,
-        database_bytes,
-        images: images.len(),
-        image_bytes: images.values().sum(),
-    })
+    written.database_bytes = add_database(&mut writer, &snapshot).await?;
+    written.size_bytes = writer.finish()?;
+    Ok(written)
+}
+
+/// Without these parts a backup is none.
+fn refuse_without(part: &str, failure: NotAdded) -> Refusal {
+    match failure {
+        NotAdded::Refused(refusal) => refusal,
+        NotAdded::Damaged(why) => Refusal::new(format!(
+            "The backup cannot be taken without {part}: {why}. Try again."
+        )),
+    }
 }
 
 async fn copy_database(config: &Config, snapshot: &Path) -> Result<(), Refusal> {
@@ -93,35 +132,71 @@ async fn copy_database(config: &Config, snapshot: &Path) -> Result<(), Refusal> 
     copied.map_err(refuse)
 }
 
-/// Every image that a release of the snapshot names, with its length in bytes.
-async fn images_of(snapshot: &Path) -> Result<BTreeMap<String, u64>, Refusal> {
+/// An image, and the releases that are nothing without it.
+struct NamedImage {
+    sha256: String,
+    size_bytes: u64,
+    releases: Vec<String>,
+}
+
+impl fmt::Display for NamedImage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "image {} of {}",
+            self.sha256,
+            self.releases.join(" and ")
+        )
+    }
+}
+
+/// Every image that a release of the snapshot names, by its SHA-256.
+async fn images_of(snapshot: &Path) -> Result<BTreeMap<String, NamedImage>, Refusal> {
     let store = StoreHandle::connect(&format!("sqlite:{}", snapshot.display()))
         .await
         .map_err(refuse)?;
     store.check_version().await.map_err(refuse)?;
     let rows = store.store().load_catalog(SystemClock.now_ms()).await;
     store.close().await;
-    let releases = rows.map_err(refuse)?.releases.into_iter();
-    Ok(releases
-        .map(|release| release.artifact)
-        .map(|artifact| (artifact.sha256, artifact.size_bytes.unsigned_abs()))
-        .collect())
+    let CatalogRows {
+        projects, releases, ..
+    } = rows.map_err(refuse)?;
+    let names: HashMap<Uuid, String> = projects
+        .into_iter()
+        .map(|project| (project.id, project.name))
+        .collect();
+    let mut images = BTreeMap::new();
+    for release in releases {
+        let Artifact {
+            sha256, size_bytes, ..
+        } = release.artifact;
+        let image = images.entry(sha256.clone()).or_insert_with(|| NamedImage {
+            sha256,
+            size_bytes: size_bytes.unsigned_abs(),
+            releases: Vec::new(),
+        });
+        let project = names.get(&release.project_id).map_or("", String::as_str);
+        image.releases.push(format!(
+            "{project} {} ({})",
+            release.version, release.file_name
+        ));
+    }
+    Ok(images)
 }
 
 async fn add_image(
     writer: &mut Writer,
     blobs: &FileBlobs,
-    sha256: &str,
-    size_bytes: u64,
-) -> Result<(), Refusal> {
-    let bytes = blobs.read(sha256, 0..size_bytes).await.map_err(refuse)?;
-    let bytes = bytes.ok_or_else(|| {
-        Refusal::new(format!(
-            "The image {sha256} is missing from the blob folder. Put it back from an earlier backup; gatehouse doctor names its release."
-        ))
-    })?;
+    image: &NamedImage,
+) -> Result<(), NotAdded> {
+    let NamedImage {
+        sha256, size_bytes, ..
+    } = image;
+    let opened = blobs.read(sha256, 0..*size_bytes).await;
+    let opened = opened.map_err(|error| NotAdded::Damaged(error.to_string()))?;
+    let opened = opened.ok_or_else(|| NotAdded::Damaged("it is missing".into()))?;
     let part = Part::Blob(sha256.into());
-    writer.add(&part, size_bytes, sha256, bytes).await
+    writer.add(&part, *size_bytes, sha256, opened.bytes).await
 }
 
 /// Reads the snapshot twice, because its digest stands before its bytes.
@@ -140,8 +215,10 @@ async fn add_database(writer: &mut Writer, snapshot: &Path) -> Result<u64, Refus
     }
     let sha256 = hex::encode(digest.finalize());
     let bytes = read_file(snapshot).await.map_err(unreadable)?;
-    let part = Part::Database;
-    writer.add(&part, size_bytes, &sha256, bytes).await?;
+    let added = writer
+        .add(&Part::Database, size_bytes, &sha256, bytes)
+        .await;
+    added.map_err(|failure| refuse_without("the copy of the database", failure))?;
     Ok(size_bytes)
 }
 

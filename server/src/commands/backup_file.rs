@@ -10,7 +10,7 @@
 use std::{
     collections::HashSet,
     fs::{File, OpenOptions},
-    io::{self, BufRead, BufReader, BufWriter, ErrorKind, Read, Write},
+    io::{self, BufRead, BufReader, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write},
     os::unix::fs::OpenOptionsExt,
     path::Path,
 };
@@ -70,6 +70,20 @@ struct Header {
     sha256: String,
 }
 
+/// Why an entry did not come into a backup.
+pub(super) enum NotAdded {
+    /// Its bytes are not the ones that were stored; the backup is as if it had never been tried.
+    Damaged(String),
+    /// The backup itself cannot be written.
+    Refused(Refusal),
+}
+
+impl From<Refusal> for NotAdded {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
 /// A backup being written.
 pub(super) struct Writer {
     output: BufWriter<File>,
@@ -102,11 +116,30 @@ impl Writer {
         part: &Part,
         size_bytes: u64,
         sha256: &str,
+        bytes: impl Stream<Item = io::Result<Bytes>> + Unpin,
+    ) -> Result<(), NotAdded> {
+        let (whole_before, start_bytes) = (self.whole.clone(), self.size_bytes);
+        let added = self.try_add(part, size_bytes, sha256, bytes).await;
+        if let Err(NotAdded::Damaged(_)) = added {
+            self.output
+                .seek(SeekFrom::Start(start_bytes))
+                .and_then(|_| self.output.get_ref().set_len(start_bytes))
+                .map_err(|error| not_written(&error))?;
+            self.whole = whole_before;
+            self.size_bytes = start_bytes;
+        }
+        added
+    }
+
+    async fn try_add(
+        &mut self,
+        part: &Part,
+        size_bytes: u64,
+        sha256: &str,
         mut bytes: impl Stream<Item = io::Result<Bytes>> + Unpin,
-    ) -> Result<(), Refusal> {
-        let path = part.path();
+    ) -> Result<(), NotAdded> {
         let header = Header {
-            path: path.clone(),
+            path: part.path(),
             size_bytes,
             sha256: sha256.into(),
         };
@@ -114,17 +147,16 @@ impl Writer {
         self.put(format!("{line}\n").as_bytes())?;
         let (start_bytes, mut digest) = (self.size_bytes, Sha256::new());
         while let Some(chunk) = bytes.next().await {
-            let chunk = chunk.map_err(|error| damaged(&path, &error.to_string()))?;
+            let chunk = chunk.map_err(|error| NotAdded::Damaged(error.to_string()))?;
             digest.update(&chunk);
             self.put(&chunk)?;
         }
-        if self.size_bytes - start_bytes != size_bytes || hex::encode(digest.finalize()) != sha256 {
-            return Err(damaged(
-                &path,
-                "its bytes are not the ones that were stored",
-            ));
+        if self.size_bytes - start_bytes == size_bytes && hex::encode(digest.finalize()) == sha256 {
+            Ok(())
+        } else {
+            let why = "its bytes are not the ones that were stored";
+            Err(NotAdded::Damaged(why.into()))
         }
-        Ok(())
     }
 
     /// Ends the backup and waits until it is on the disk; answers its length in bytes.
@@ -151,12 +183,6 @@ impl Writer {
 fn not_written(error: &io::Error) -> Refusal {
     Refusal::new(format!(
         "The backup cannot be written ({error}). Choose a folder with room that this user may write to."
-    ))
-}
-
-fn damaged(path: &str, why: &str) -> Refusal {
-    Refusal::new(format!(
-        "{path} cannot be backed up: {why}. Put it back from an earlier backup; gatehouse doctor lists what is missing."
     ))
 }
 

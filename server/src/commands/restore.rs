@@ -1,4 +1,5 @@
 use std::{
+    collections::HashSet,
     fs::{self, DirBuilder, OpenOptions},
     io::{self, ErrorKind, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
@@ -27,11 +28,19 @@ pub(super) async fn restore(config: &Config, file: &Path) -> Result<(), Refusal>
     if written.is_err() {
         target.clear();
     }
-    let images = written?;
+    let Restored { images, missing } = written?;
     println!(
         "Restored the database, {images} images and the signing secret into {}. Start the portal with gatehouse serve.",
         target.data_dir.display()
     );
+    for sha256 in &missing {
+        println!("Not in the backup: the image {sha256}.");
+    }
+    if !missing.is_empty() {
+        println!(
+            "Put them back from another backup, or upload the same files again; gatehouse doctor names their releases."
+        );
+    }
     Ok(())
 }
 
@@ -122,27 +131,37 @@ fn tell(path: &Path, removed: io::Result<()>) {
     }
 }
 
-/// Answers how many images there were.
-async fn write(file: &Path, target: &Target<'_>) -> Result<u64, Refusal> {
+/// What a backup brought back.
+struct Restored {
+    images: usize,
+    /// The addresses of images that the database names and the backup did not hold.
+    missing: Vec<String>,
+}
+
+async fn write(file: &Path, target: &Target<'_>) -> Result<Restored, Refusal> {
     let blobs = FileBlobs::open(target.blob_dir).map_err(refuse)?;
     let unfinished = target.unfinished_database();
     let mut reader = Reader::open(file)?;
-    let mut images = 0;
+    let mut images = HashSet::new();
     while let Some(part) = reader.next_entry()? {
         match part {
             Part::Database => write_file(&mut reader, &unfinished)?,
             Part::Secret => write_secret(&mut reader, target.data_dir)?,
-            Part::Blob(_) => {
+            Part::Blob(sha256) => {
                 write_blob(&mut reader, &blobs).await?;
-                images += 1;
+                images.insert(sha256);
             }
         }
     }
-    check_database(&unfinished).await?;
+    let mut missing = named_images(&unfinished).await?;
+    missing.retain(|sha256| !images.contains(sha256));
     fs::rename(&unfinished, target.database)
         .and_then(|()| sync_folder_of(target.database))
         .map_err(|error| not_written(target.database, &error))?;
-    Ok(images)
+    Ok(Restored {
+        images: images.len(),
+        missing,
+    })
 }
 
 fn write_secret(reader: &mut Reader, data_dir: &Path) -> Result<(), Refusal> {
@@ -179,13 +198,16 @@ async fn write_blob(reader: &mut Reader, blobs: &FileBlobs) -> Result<(), Refusa
     upload.finish().await.map_err(refuse)
 }
 
-async fn check_database(path: &Path) -> Result<(), Refusal> {
-    let store = StoreHandle::connect(&format!("sqlite:{}", path.display()))
+/// Lists the images that the database names; one that a newer portal wrote is refused.
+async fn named_images(database: &Path) -> Result<Vec<String>, Refusal> {
+    let store = StoreHandle::connect(&format!("sqlite:{}", database.display()))
         .await
         .map_err(refuse)?;
-    let checked = store.check_version().await;
+    let checked = store.check_version().await.map_err(refuse);
+    // Of the catalogue only this can be asked whatever the schema's age.
+    let named = store.store().artifact_addresses().await.map_err(refuse);
     store.close().await;
-    checked.map_err(refuse)
+    checked.and(named)
 }
 
 fn not_written(path: &Path, error: &io::Error) -> Refusal {

@@ -1,6 +1,9 @@
 //! The bytes of an image with the headers that go with them.
 
-use std::sync::Arc;
+use std::{
+    ops::Range,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use axum::{
     body::Body,
@@ -8,7 +11,11 @@ use axum::{
 };
 use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt;
-use gatehouse_core::{Error, firmware::CatalogRelease, ports::blobs::Blobs};
+use gatehouse_core::{
+    Error,
+    firmware::CatalogRelease,
+    ports::blobs::{Blobs, OpenPart, Stamp},
+};
 use gatehouse_types::codes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use moka::sync::Cache;
@@ -39,6 +46,18 @@ pub(super) struct Image {
     modified_s: i64,
     headers: HeaderMap,
     bytes: Option<Bytes>,
+    /// The state of the file in which it was last read and found whole.
+    checked: Mutex<Stamp>,
+}
+
+impl Image {
+    fn checked(&self) -> Stamp {
+        *self.checked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_checked(&self, stamp: Stamp) {
+        *self.checked.lock().unwrap_or_else(PoisonError::into_inner) = stamp;
+    }
 }
 
 impl Default for ImageCache {
@@ -81,7 +100,7 @@ async fn load(release: &CatalogRelease, blobs: &dyn Blobs) -> Result<Image, Prob
     let size_bytes = record.artifact.size_bytes.unsigned_abs();
     let sha256 = record.artifact.sha256.clone();
     let modified_s = record.created_at_ms / 1000;
-    let bytes = read_checked(blobs, &sha256, size_bytes).await?;
+    let (bytes, stamp) = read_checked(blobs, &sha256, size_bytes).await?;
     let etag = format!("\"{sha256}\"");
     let text = |value: String| HeaderValue::try_from(value).map_err(Error::internal);
     let mut headers = HeaderMap::with_capacity(12);
@@ -108,6 +127,7 @@ async fn load(release: &CatalogRelease, blobs: &dyn Blobs) -> Result<Image, Prob
         modified_s,
         headers,
         bytes,
+        checked: Mutex::new(stamp),
     })
 }
 
@@ -118,15 +138,11 @@ async fn read_checked(
     blobs: &dyn Blobs,
     sha256: &str,
     size_bytes: u64,
-) -> Result<Option<Bytes>, Problem> {
-    let mut stream = blobs
-        .read(sha256, 0..size_bytes)
-        .await
-        .map_err(Error::from)?
-        .ok_or_else(|| alarm(sha256, "is missing"))?;
+) -> Result<(Option<Bytes>, Stamp), Problem> {
+    let OpenPart { stamp, mut bytes } = open(blobs, sha256, 0..size_bytes).await?;
     let is_small = size_bytes <= CACHED_MAX_BYTES;
     let (mut digest, mut kept) = (Sha256::new(), BytesMut::new());
-    while let Some(chunk) = stream
+    while let Some(chunk) = bytes
         .try_next()
         .await
         .map_err(|_| alarm(sha256, "is cut"))?
@@ -139,7 +155,29 @@ async fn read_checked(
     if hex::encode(digest.finalize()) != sha256 {
         return Err(alarm(sha256, "has rotted"));
     }
-    Ok(is_small.then(|| kept.freeze()))
+    Ok((is_small.then(|| kept.freeze()), stamp))
+}
+
+async fn open(blobs: &dyn Blobs, sha256: &str, part: Range<u64>) -> Result<OpenPart, Problem> {
+    let opened = blobs.read(sha256, part).await.map_err(Error::from)?;
+    opened.ok_or_else(|| alarm(sha256, "is missing"))
+}
+
+/// Opens a part of a large image; the whole is read again if its file changed since it last was.
+async fn open_checked(
+    blobs: &dyn Blobs,
+    image: &Image,
+    part: Range<u64>,
+) -> Result<OpenPart, Problem> {
+    let opened = open(blobs, &image.sha256, part).await?;
+    if opened.stamp != image.checked() {
+        let (_, stamp) = read_checked(blobs, &image.sha256, image.size_bytes).await?;
+        image.set_checked(stamp);
+        if opened.stamp != stamp {
+            return Err(alarm(&image.sha256, "changes while it is read"));
+        }
+    }
+    Ok(opened)
 }
 
 fn alarm(sha256: &str, what: &str) -> Problem {
@@ -208,28 +246,24 @@ pub(super) async fn answer(
     Ok((status, headers, body).into_response())
 }
 
-async fn body(app: &AppState, image: &Image, part: std::ops::Range<u64>) -> Result<Body, Problem> {
+async fn body(app: &AppState, image: &Image, part: Range<u64>) -> Result<Body, Problem> {
     if let Some(bytes) = &image.bytes {
         let index = |position: u64| usize::try_from(position).map_err(Error::internal);
         return Ok(Body::from(
             bytes.slice(index(part.start)?..index(part.end)?),
         ));
     }
-    let on_disk = app
-        .blobs
-        .size_bytes(&image.sha256)
-        .await
-        .map_err(Error::from)?;
-    if on_disk != Some(image.size_bytes) {
-        return Err(alarm(&image.sha256, "is missing or cut"));
-    }
-    let stream = app
-        .blobs
-        .read(&image.sha256, part)
-        .await
-        .map_err(Error::from)?
-        .ok_or_else(|| alarm(&image.sha256, "is missing"))?;
-    Ok(Body::from_stream(stream))
+    let opened = open_checked(app.blobs.as_ref(), image, part).await?;
+    Ok(broken_off_with_alarm(opened, &image.sha256))
+}
+
+/// A body that breaks off where the file ends too early, so that no short answer looks complete.
+fn broken_off_with_alarm(opened: OpenPart, sha256: &str) -> Body {
+    let sha256 = sha256.to_owned();
+    let bytes = opened.bytes.inspect_err(move |_| {
+        alarm(&sha256, "breaks off while it is sent");
+    });
+    Body::from_stream(bytes)
 }
 
 fn unsatisfiable(size_bytes: u64) -> Response {
@@ -244,3 +278,7 @@ fn unsatisfiable(size_bytes: u64) -> Response {
     }
     response
 }
+
+#[cfg(test)]
+#[path = "images_tests.rs"]
+mod tests;

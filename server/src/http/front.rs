@@ -1,5 +1,6 @@
 //! What happens to every request before the router and to every answer after it.
 
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 
 use axum::Router;
@@ -37,6 +38,11 @@ impl Front {
             resolver,
             ids,
         }
+    }
+
+    /// Tells whether `peer` is a proxy of ours, behind which many clients are.
+    pub(super) fn trusts(&self, peer: IpAddr) -> bool {
+        self.resolver.trusts(peer)
     }
 
     /// Answers one request that came over `conn`.

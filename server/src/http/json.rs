@@ -11,9 +11,9 @@ use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
-use tower_http::timeout::TimeoutError;
 
 use super::problem::Problem;
+use super::upload_pace::TooSlow;
 
 /// No JSON request of the portal is longer than this.
 pub const MAX_JSON_BYTES: usize = 64 * 1024;
@@ -83,11 +83,11 @@ async fn collect(body: Body) -> Result<Bytes, Problem> {
     }
 }
 
-/// Answers for a body that ended early or stood still for too long.
+/// Answers for a body that ended early or came too slowly.
 pub fn broken_off(error: &(dyn StdError + 'static)) -> Problem {
-    let stood_still = std::iter::successors(Some(error), |cause| (*cause).source())
-        .any(<dyn StdError>::is::<TimeoutError>);
-    if stood_still {
+    let was_slow = std::iter::successors(Some(error), |cause| (*cause).source())
+        .any(<dyn StdError>::is::<TooSlow>);
+    if was_slow {
         let detail = "The body came too slowly; send it again.";
         return Problem::new(StatusCode::REQUEST_TIMEOUT, codes::BAD_REQUEST, detail);
     }

@@ -4,8 +4,8 @@
 //! request head would stay for ever; TLS needs a loop anyway.
 
 use std::convert::Infallible;
-use std::io;
-use std::net::SocketAddr;
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -24,11 +24,13 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
-use tower_http::timeout::TimeoutBody;
 
 use super::client_address::ConnInfo;
+use super::descriptors;
 use super::front::Front;
 use super::pace::{OpenRequest, Pace, PacedStream, Patience};
+use super::seats::{Seat, Seats};
+use super::upload_pace::{PacedBody, Slowest};
 use crate::refusal::Refusal;
 
 /// What one connection may take, and how many there may be.
@@ -40,12 +42,19 @@ pub struct Limits {
     pub handshake: Duration,
     /// A connection may be silent this long before, between and after requests.
     pub idle: Duration,
-    /// A body may stand still this long, in either direction.
+    /// A body may stand still this long, in either direction, and an upload may fall so far
+    /// behind `slowest_bytes_per_s`.
     pub stall: Duration,
+    /// What a body must move on average: an upload, and an answer over HTTP/2.
+    pub slowest_bytes_per_s: u32,
     /// Requests that are still running this long after the stop are cut off.
     pub shutdown: Duration,
     /// Connections beyond this many wait in the kernel's queue.
     pub connections: usize,
+    /// Further connections of one client are turned away; trusted proxies have no such limit.
+    pub connections_per_client: usize,
+    /// Whether this machine is a client like any other; what connects from it is the operator's.
+    pub counts_loopback: bool,
     /// A longer request head is answered with 431.
     pub head_bytes: usize,
 }
@@ -57,9 +66,23 @@ impl Default for Limits {
             handshake: Duration::from_secs(5),
             idle: Duration::from_secs(75),
             stall: Duration::from_mins(1),
+            slowest_bytes_per_s: 1024,
             shutdown: Duration::from_secs(8),
             connections: 20_000,
+            connections_per_client: 256,
+            counts_loopback: false,
             head_bytes: 64 * 1024,
+        }
+    }
+}
+
+impl Limits {
+    /// Takes no more connections than so many open files bear, so that accepting never fails.
+    #[must_use]
+    pub fn within(self, open_files: u64) -> Self {
+        Self {
+            connections: descriptors::connections(open_files, self.connections),
+            ..self
         }
     }
 }
@@ -122,10 +145,14 @@ impl Listener {
             let Some((tcp, peer, place)) = accepted else {
                 continue;
             };
+            let Ok(seat) = hall.seat(peer.ip()) else {
+                hall.turn_away(tcp, peer);
+                continue;
+            };
             let (hall, watcher) = (Arc::clone(&hall), graceful.watcher());
             guests.spawn(async move {
                 hall.receive(tcp, peer, watcher).await;
-                drop(place);
+                drop((place, seat));
             });
         }
         drop(self.tcp);
@@ -179,7 +206,15 @@ struct Hall {
     http: auto::Builder<TokioExecutor>,
     limits: Limits,
     places: Arc<Semaphore>,
+    seats: Arc<Seats>,
 }
+
+/// One client has as many connections as there are for one.
+struct TooMany;
+
+/// What a client reads that is turned away before it has said anything.
+const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
+    Retry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
 impl Hall {
     fn new(front: Front, tls: Option<Arc<ServerConfig>>, limits: Limits) -> Self {
@@ -189,6 +224,28 @@ impl Hall {
             http: http_builder(limits),
             limits,
             places: Arc::new(Semaphore::new(limits.connections)),
+            seats: Arc::new(Seats::new(limits.connections_per_client)),
+        }
+    }
+
+    /// Answers the seat that a client's connection takes; those that are not counted take none.
+    fn seat(&self, peer: IpAddr) -> Result<Option<Seat>, TooMany> {
+        let peer = peer.to_canonical();
+        let is_our_own = peer.is_loopback() && !self.limits.counts_loopback;
+        if is_our_own || self.front.trusts(peer) {
+            return Ok(None);
+        }
+        self.seats.take(peer).map(Some).ok_or(TooMany)
+    }
+
+    /// Closes a connection without waiting for anything that its peer may do or leave.
+    fn turn_away(&self, tcp: TcpStream, peer: SocketAddr) {
+        tracing::info!(%peer, "turned away: its address has too many connections open");
+        // Over TLS nothing can be said without the handshake, which is what costs.
+        if let (None, Ok(mut tcp)) = (&self.tls, tcp.into_std()) {
+            let _ = tcp.write(BUSY);
+            // What is left unread would make a reset of the close, and that overtakes the answer.
+            let _ = tcp.read(&mut [0; 4096]);
         }
     }
 
@@ -218,17 +275,31 @@ impl Hall {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let Limits {
-            head, idle, stall, ..
+            head,
+            idle,
+            stall,
+            slowest_bytes_per_s,
+            ..
         } = self.limits;
         let pace = Arc::new(Pace::new());
-        let paced = PacedStream::new(stream, Arc::clone(&pace), Patience { head, idle, stall });
+        let patience = Patience {
+            head,
+            idle,
+            stall,
+            slowest_bytes_per_s,
+        };
+        let slowest = Slowest {
+            credit: stall,
+            bytes_per_s: slowest_bytes_per_s,
+        };
+        let paced = PacedStream::new(stream, Arc::clone(&pace), patience);
         let service = service_fn(|request: hyper::Request<Incoming>| {
             let open = pace.begin(request.version());
             let front = Arc::clone(&self.front);
             async move {
-                let request = request.map(|body| timed_body(body, stall));
+                let request = request.map(|body| paced_body(body, slowest));
                 let response = front.answer(conn, request).await;
-                Ok::<_, Infallible>(response.map(|body| OpenBody { body, _open: open }))
+                Ok::<_, Infallible>(response.map(|body| OpenBody::new(body, open)))
             }
         });
         let connection = self.http.serve_connection(TokioIo::new(paced), service);
@@ -249,23 +320,32 @@ fn http_builder(limits: Limits) -> auto::Builder<TokioExecutor> {
     http.http2()
         .timer(TokioTimer::new())
         .max_header_list_size(head_bytes)
-        .max_concurrent_streams(200);
+        // As many as RFC 9113 §6.5.2 advises at least: each may hold an image open.
+        .max_concurrent_streams(100);
     http
 }
 
-/// Bounds the silence of an upload; an empty body needs no clock.
-fn timed_body(body: Incoming, stall: Duration) -> Body {
+/// Bounds the slowness of an upload; an empty body needs no clock.
+fn paced_body(body: Incoming, slowest: Slowest) -> Body {
     if body.is_end_stream() {
         Body::empty()
     } else {
-        Body::new(TimeoutBody::new(stall, body))
+        Body::new(PacedBody::new(body, slowest))
     }
 }
 
-/// An answer's body that keeps its request open until it is sent or given up.
+/// An answer's body that keeps its request open until it is sent or given up, and tells whether
+/// the portal or the client is the one that the other waits for.
 struct OpenBody {
     body: Body,
-    _open: OpenRequest,
+    open: OpenRequest,
+}
+
+impl OpenBody {
+    fn new(body: Body, mut open: OpenRequest) -> Self {
+        open.wait_for_peer(true);
+        Self { body, open }
+    }
 }
 
 impl HttpBody for OpenBody {
@@ -276,7 +356,9 @@ impl HttpBody for OpenBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        self.open.wait_for_peer(frame.is_ready());
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

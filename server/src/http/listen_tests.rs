@@ -1,5 +1,6 @@
 //! The accept loop over real sockets.
 
+mod crowd;
 mod patience;
 mod tls;
 
@@ -31,6 +32,7 @@ fn quick() -> Limits {
         handshake: Duration::from_millis(300),
         idle: Duration::from_millis(900),
         stall: Duration::from_millis(600),
+        slowest_bytes_per_s: 1024,
         shutdown: Duration::from_millis(700),
         ..Limits::default()
     }
@@ -48,8 +50,12 @@ impl Server {
         let listener = Listener::bind(loopback, tls, limits)
             .await
             .expect("a free port");
+        Self::behind(Resolver::default(), listener)
+    }
+
+    fn behind(resolver: Resolver, listener: Listener) -> Self {
         let address = listener.address();
-        let front = Front::new(routes(), Resolver::default(), RequestIds::new([9; 8]));
+        let front = Front::new(routes(), resolver, RequestIds::new([9; 8]));
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(listener.serve(front, async { drop(stopped.await) }));
         Self {
@@ -293,35 +299,4 @@ async fn a_stop_cuts_off_what_does_not_end() {
         started.elapsed()
     );
     read_to_close(&mut stream).await;
-}
-
-#[tokio::test]
-async fn connections_over_the_limit_wait_their_turn() {
-    let server = Server::start(
-        Limits {
-            connections: 1,
-            ..quick()
-        },
-        None,
-    )
-    .await;
-    let mut first = server.connect().await;
-    first
-        .write_all(b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
-        .await
-        .expect("sends");
-    read_until(&mut first, "hello").await;
-    let mut second = server.connect().await;
-    second
-        .write_all(b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
-        .await
-        .expect("sends");
-    assert!(
-        timeout(Duration::from_millis(200), second.read_u8())
-            .await
-            .is_err(),
-        "no place yet"
-    );
-    drop(first);
-    read_until(&mut second, "hello").await;
 }

@@ -5,6 +5,7 @@
 
 pub mod assets;
 pub mod client_address;
+pub mod descriptors;
 pub mod extract;
 pub mod front;
 pub mod headers;
@@ -13,8 +14,10 @@ pub mod listen;
 mod pace;
 pub mod problem;
 pub mod request_id;
+mod seats;
 pub mod shutdown;
 pub mod tls;
+mod upload_pace;
 
 #[cfg(test)]
 mod listen_tests;

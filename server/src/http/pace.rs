@@ -23,6 +23,10 @@ pub(super) struct Pace {
     started: Instant,
     begun: AtomicU64,
     ended: AtomicU64,
+    /// Of the open requests, those that go on when the peer takes more of the answer.
+    at_peer: AtomicU64,
+    /// When the peer's turn last began, counted from `started`.
+    handed_ms: AtomicU64,
     /// When the last request ended, counted from `started`.
     ended_ms: AtomicU64,
     multiplexed: AtomicBool,
@@ -34,6 +38,8 @@ impl Pace {
             started: Instant::now(),
             begun: AtomicU64::new(0),
             ended: AtomicU64::new(0),
+            at_peer: AtomicU64::new(0),
+            handed_ms: AtomicU64::new(0),
             ended_ms: AtomicU64::new(0),
             multiplexed: AtomicBool::new(false),
         }
@@ -45,29 +51,74 @@ impl Pace {
         if version == http::Version::HTTP_2 {
             self.multiplexed.store(true, Ordering::Release);
         }
-        OpenRequest(Arc::clone(self))
+        OpenRequest {
+            pace: Arc::clone(self),
+            waits_for_peer: false,
+        }
     }
 
     fn end(&self) {
-        let now_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.ended_ms.store(now_ms, Ordering::Release);
+        self.ended_ms.store(self.now_ms(), Ordering::Release);
         self.ended.fetch_add(1, Ordering::AcqRel);
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn at(&self, counted_ms: &AtomicU64) -> Instant {
+        self.started + Duration::from_millis(counted_ms.load(Ordering::Acquire))
     }
 
     /// Answers since when no request is open, unless one is.
     fn idle_since(&self) -> Option<Instant> {
-        let idle = self.ended.load(Ordering::Acquire) == self.begun.load(Ordering::Acquire);
-        idle.then(|| self.started + Duration::from_millis(self.ended_ms.load(Ordering::Acquire)))
+        (self.open() == 0).then(|| self.at(&self.ended_ms))
+    }
+
+    fn open(&self) -> u64 {
+        let ended = self.ended.load(Ordering::Acquire);
+        self.begun.load(Ordering::Acquire) - ended
+    }
+
+    /// Answers since when nothing goes on before the peer makes room for it. Over HTTP/1 a write
+    /// that waits shows that; HTTP/2 has windows of its own and does not even try to write.
+    fn peers_turn_since(&self) -> Option<Instant> {
+        let open = self.open();
+        (open > 0 && self.at_peer.load(Ordering::Acquire) == open).then(|| self.at(&self.handed_ms))
     }
 }
 
 /// One request between its head and the last byte of its answer.
 #[derive(Debug)]
-pub(super) struct OpenRequest(Arc<Pace>);
+pub(super) struct OpenRequest {
+    pace: Arc<Pace>,
+    waits_for_peer: bool,
+}
+
+impl OpenRequest {
+    /// Notes whether the peer has to take more before the answer goes on; for HTTP/2 only.
+    pub(super) fn wait_for_peer(&mut self, waits: bool) {
+        if !self.pace.multiplexed.load(Ordering::Acquire) {
+            return;
+        }
+        if waits {
+            self.pace
+                .handed_ms
+                .store(self.pace.now_ms(), Ordering::Release);
+        }
+        match (self.waits_for_peer, waits) {
+            (false, true) => self.pace.at_peer.fetch_add(1, Ordering::AcqRel),
+            (true, false) => self.pace.at_peer.fetch_sub(1, Ordering::AcqRel),
+            _unchanged => 0,
+        };
+        self.waits_for_peer = waits;
+    }
+}
 
 impl Drop for OpenRequest {
     fn drop(&mut self) {
-        self.0.end();
+        self.wait_for_peer(false);
+        self.pace.end();
     }
 }
 
@@ -80,6 +131,8 @@ pub(super) struct Patience {
     pub(super) idle: Duration,
     /// While the peer takes none of what is written.
     pub(super) stall: Duration,
+    /// What a peer with several requests open takes of them at least, over the time of `idle`.
+    pub(super) slowest_bytes_per_s: u32,
 }
 
 /// A stream that fails with [`io::ErrorKind::TimedOut`] once the patience is over.
@@ -90,6 +143,8 @@ pub(super) struct PacedStream<S> {
     patience: Patience,
     /// The number of requests when `head` was last set.
     seen: u64,
+    /// What was written since `idle` last rang.
+    written_bytes: u64,
     head: Alarm,
     idle: Alarm,
     stall: Alarm,
@@ -103,6 +158,7 @@ impl<S> PacedStream<S> {
             pace,
             patience,
             seen: 0,
+            written_bytes: 0,
             head,
             idle,
             stall,
@@ -134,13 +190,31 @@ impl<S> PacedStream<S> {
         self.idle.set_if_unset(self.patience.idle);
         while self.idle.rings(cx) {
             let now = Instant::now();
-            let due = self.pace.idle_since().unwrap_or(now) + self.patience.idle;
+            let due = self.resting_since().unwrap_or(now) + self.patience.idle;
             if due <= now {
                 return true;
             }
-            self.idle.at = Some(due);
+            self.written_bytes = 0;
+            self.idle.set(due);
         }
         false
+    }
+
+    /// Answers since when it is the peer who does nothing, unless something is going on.
+    fn resting_since(&self) -> Option<Instant> {
+        let takes_nothing = || {
+            let least =
+                self.patience.idle.as_millis() * u128::from(self.patience.slowest_bytes_per_s);
+            u128::from(self.written_bytes) * 1000 < least
+        };
+        let idle_since = self.pace.idle_since();
+        idle_since.or_else(|| self.pace.peers_turn_since().filter(|_| takes_nothing()))
+    }
+
+    fn count(&mut self, written: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(bytes)) = written {
+            self.written_bytes += *bytes as u64;
+        }
     }
 
     /// Passes a finished write on and times one that waits.
@@ -193,6 +267,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for PacedStream<S> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
+        this.count(&written);
         this.watch_write(cx, written)
     }
 
@@ -203,6 +278,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for PacedStream<S> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = Pin::new(&mut this.stream).poll_write_vectored(cx, slices);
+        this.count(&written);
         this.watch_write(cx, written)
     }
 
@@ -232,7 +308,7 @@ fn timed_out() -> io::Error {
 
 /// A deadline that may move often and costs a timer only now and then.
 #[derive(Debug, Default)]
-struct Alarm {
+pub(super) struct Alarm {
     at: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -242,12 +318,16 @@ impl Alarm {
         self.at.get_or_insert_with(|| Instant::now() + after);
     }
 
+    pub(super) fn set(&mut self, at: Instant) {
+        self.at = Some(at);
+    }
+
     fn unset(&mut self) {
         self.at = None;
     }
 
     /// Tells whether the deadline has passed; if not, the task is woken when it has.
-    fn rings(&mut self, cx: &mut Context<'_>) -> bool {
+    pub(super) fn rings(&mut self, cx: &mut Context<'_>) -> bool {
         self.poll_ring(cx).is_ready()
     }
 

@@ -72,10 +72,10 @@ pub(super) async fn sign_in(
 /// The sign-in page with what went wrong and what was typed, save for the password.
 fn back(code: &str, form: &LoginForm) -> Way {
     let is_plausible = form.email.chars().count() <= EMAIL_MAX_CHARS;
-    Way::to("/login")
-        .with("error", code)
-        .with("email", if is_plausible { &form.email } else { "" })
-        .with("next", own_path(&form.next))
+    Way::to("/login").with("error", code).typed([
+        ("email", if is_plausible { &*form.email } else { "" }),
+        ("next", own_path(&form.next)),
+    ])
 }
 
 /// Shows the page under the status of `error`, so that programs and proxies see it too.

@@ -3,6 +3,7 @@
 mod audit_csv;
 pub mod cookie;
 mod form;
+mod guest;
 mod login;
 mod pages;
 mod preferences;
@@ -26,6 +27,8 @@ pub fn router() -> Router<AppState> {
     Router::new()
         .route("/login", post(login::sign_in).get(pages::render))
         .route("/setup", post(setup::set_up).get(pages::render))
+        .route("/guest", post(guest::open).get(guest::page))
+        .route("/guest/close", post(guest::close))
         .route("/preferences", post(preferences::keep))
         .layer(DefaultBodyLimit::max(form::MAX_FORM_BYTES))
         .route("/logout", post(login::sign_out))

@@ -42,7 +42,7 @@ pub(super) async fn render(
         return Err(problem::method_not_allowed());
     }
     let Visitor(actor) = visitor?;
-    let is_public = matches!(path, "/login" | "/setup");
+    let is_public = matches!(path, "/login" | "/setup" | "/guest");
     if actor.account().is_err() && !is_public {
         let wanted = request
             .uri()

@@ -1,8 +1,5 @@
 use axum::{extract::State, response::Redirect};
-use gatehouse_app::{
-    forms::{Way, problem},
-    i18n,
-};
+use gatehouse_app::{forms::Way, i18n};
 use gatehouse_core::Error;
 use serde::Deserialize;
 
@@ -27,9 +24,7 @@ pub(super) async fn set_up(
     Origin(actor): Origin,
     PlainForm(form): PlainForm<SetupForm>,
 ) -> Result<Redirect, Problem> {
-    let back = Way::to("/setup")
-        .with("token", &form.token)
-        .with("email", &form.email);
+    let back = Way::to("/setup").typed([("token", &*form.token), ("email", &*form.email)]);
     if form.password != form.repeat {
         return Ok(Redirect::to(
             back.with("error", i18n::Problem::PasswordsDiffer.code())
@@ -43,15 +38,14 @@ pub(super) async fn set_up(
         .await
     {
         Ok(()) => Way::to("/login")
-            .with("email", &form.email)
+            .typed([("email", &*form.email)])
             .with("ok", i18n::Notice::SetUp.code()),
         Err(Error::Forbidden(_)) => {
             Way::to("/setup").with("error", i18n::Problem::SetupLink.code())
         }
-        Err(Error::Invalid { field, .. }) => back
-            .with("error", i18n::Problem::Invalid.code())
-            .with("field", field),
-        Err(other) => back.with("error", problem(&other).code()),
+        // The page itself says that it is done.
+        Err(Error::Conflict { .. }) => Way::to("/setup"),
+        Err(other) => back.refused("", &other),
     };
     Ok(Redirect::to(way.path()))
 }

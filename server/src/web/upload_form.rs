@@ -2,10 +2,7 @@ use axum::{
     extract::{Multipart, State, multipart::Field},
     response::Redirect,
 };
-use gatehouse_app::{
-    forms::{Way, problem},
-    i18n,
-};
+use gatehouse_app::{forms::Way, i18n};
 use gatehouse_core::{Actor, Error, firmware::UploadTarget};
 use gatehouse_types::firmware::Release;
 
@@ -41,16 +38,9 @@ pub(super) async fn upload(
         Err((version, error)) => {
             let way = page
                 .below("upload")
-                .with("version", &version)
-                .with("error", problem(&error).code());
-            let field = match &error {
-                Error::Invalid {
-                    field: "version", ..
-                } => "upload.version",
-                Error::Invalid { .. } => "upload.file",
-                _ => return Ok(Redirect::to(way.path())),
-            };
-            Ok(Redirect::to(way.with("field", field).path()))
+                .typed([("version", &*version)])
+                .refused("upload", &as_in_the_form(error));
+            Ok(Redirect::to(way.path()))
         }
     }
 }
@@ -111,6 +101,14 @@ async fn store(
         upload.write(chunk).await?;
     }
     upload.finish(None).await
+}
+
+/// Whatever is wrong besides the version shows at the file.
+fn as_in_the_form(error: Error) -> Error {
+    match error {
+        Error::Invalid { field, detail } if field != "version" => Error::invalid("file", detail),
+        other => other,
+    }
 }
 
 fn broken_off() -> Error {

@@ -7,6 +7,7 @@ mod sign_in;
 mod throttle;
 mod users;
 
+pub use setup::SetupLink;
 pub use sign_in::{REMEMBERED_MS, SignIn, SignedIn};
 
 use crate::{Error, Result, audit::Audit, jwt::TokenKey, ports::Ports};

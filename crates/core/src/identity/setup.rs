@@ -1,7 +1,7 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use gatehouse_types::{
     account::{NewUser, Role},
-    limits,
+    codes, limits,
 };
 
 use super::{Identity, email::email_key, passwords::check_choice, sign_in::token_hash};
@@ -12,6 +12,17 @@ use crate::{
 };
 
 const LINK_LASTS_MS: i64 = 30 * 60 * 1000;
+
+/// How a set-up link stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SetupLink {
+    /// It makes the first admin.
+    Works,
+    /// It was never printed, a newer one took its place, or its 30 minutes are over.
+    Invalid,
+    /// There is an account, so no link works any more.
+    Done,
+}
 
 impl Identity {
     /// Makes the one-time token of the set-up page when there is no account yet.
@@ -33,22 +44,30 @@ impl Identity {
         Ok(Some(token))
     }
 
-    /// Whether the set-up page may be shown for this token.
+    /// Tells how the set-up link with this token stands.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn setup_token_works(&self, token: &str) -> Result<bool> {
-        Ok(self
-            .ports
-            .store
+    pub async fn setup_link(&self, token: &str) -> Result<SetupLink> {
+        let store = &self.ports.store;
+        if store
             .setup_link_works(token_hash(token), self.ports.now_ms())
-            .await?)
+            .await?
+        {
+            return Ok(SetupLink::Works);
+        }
+        Ok(if store.count_users().await? > 0 {
+            SetupLink::Done
+        } else {
+            SetupLink::Invalid
+        })
     }
 
     /// Makes the first admin; only success burns the token.
     ///
     /// # Errors
-    /// When the token does not work (any more), or address or password cannot be taken.
+    /// [`Error::Forbidden`] when the token does not work (any more), [`Error::Conflict`] when
+    /// there is an account already, or address or password cannot be taken.
     pub async fn set_up(
         &self,
         actor: &Actor,
@@ -56,11 +75,9 @@ impl Identity {
         email: &str,
         password: &str,
     ) -> Result<()> {
-        const OVER: Error = Error::Forbidden(
-            "This set-up link does not work any more. Restart the portal to get a new one, or sign in.",
-        );
-        if !self.setup_token_works(token).await? {
-            return Err(OVER);
+        let link = self.setup_link(token).await?;
+        if link != SetupLink::Works {
+            return Err(refusal(link));
         }
         let user = self
             .new_user_record(&NewUser {
@@ -75,7 +92,7 @@ impl Identity {
             .use_setup_link(token_hash(token), self.ports.now_ms(), &user)
             .await?
         {
-            return Err(OVER);
+            return Err(refusal(self.setup_link(token).await?));
         }
         self.audit
             .note(
@@ -97,5 +114,17 @@ impl Identity {
             created_at_ms: self.ports.now_ms(),
             disabled_at_ms: None,
         })
+    }
+}
+
+fn refusal(link: SetupLink) -> Error {
+    match link {
+        SetupLink::Done => Error::conflict(
+            codes::FINISHED,
+            "This portal is set up already. Sign in with an account.",
+        ),
+        SetupLink::Works | SetupLink::Invalid => {
+            Error::Forbidden("This set-up link does not work. Restart the portal to get a new one.")
+        }
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{Identity, email::email_key};
+use super::{Identity, email::email_key, throttle::is_familiar};
 use crate::{
     Actor, Error, Result,
     actor::{Account, Who},
@@ -97,8 +97,7 @@ impl Identity {
             idle_ms,
             request.user_agent,
         );
-        self.ports.store.insert_sign_in(&record).await?;
-        self.note_sign_in(actor, &user, &record).await?;
+        self.begin(actor, &user, &record).await?;
         Ok(SignedIn {
             secret,
             cookie_lives_ms: remember.then_some(REMEMBERED_MS),
@@ -129,8 +128,7 @@ impl Identity {
             jti,
         };
         let token = self.api_tokens.sign(&claims)?;
-        self.ports.store.insert_sign_in(&record).await?;
-        self.note_sign_in(actor, &user, &record).await?;
+        self.begin(actor, &user, &record).await?;
         Ok(LoginToken {
             token,
             expires_at: Timestamp(record.expires_at_ms),
@@ -165,6 +163,20 @@ impl Identity {
             .ok_or(Error::Unauthenticated("Invalid token"))
     }
 
+    /// Whether the sign-in of an actor still holds, in its role; looking does not prolong it.
+    ///
+    /// # Errors
+    /// When nobody is signed in or the database does not answer.
+    pub async fn is_still_signed_in(&self, actor: &Actor) -> Result<bool> {
+        let account = actor.account()?;
+        let user = self.ports.store.user(account.id).await?;
+        let is_same =
+            user.is_some_and(|user| user.disabled_at_ms.is_none() && user.role == account.role);
+        let now_ms = self.ports.now_ms();
+        let sign_ins = self.ports.store.list_sign_ins(account.id, now_ms).await?;
+        Ok(is_same && sign_ins.iter().any(|own| own.id == account.sign_in_id))
+    }
+
     /// Ends the sign-in session that asks.
     ///
     /// # Errors
@@ -194,7 +206,8 @@ impl Identity {
         secret: &str,
         kind: LoginKind,
     ) -> Result<Option<Actor>> {
-        let Some((record, user)) = self.ports.store.sign_in(token_hash(secret)).await? else {
+        let Some((record, user, change_seq)) = self.ports.store.sign_in(token_hash(secret)).await?
+        else {
             return Ok(None);
         };
         let now_ms = self.ports.now_ms();
@@ -211,6 +224,7 @@ impl Identity {
             email: user.email,
             role: user.role,
             sign_in_id: record.id,
+            change_seq: Some(change_seq),
         };
         Ok(Some(origin.as_who(Who::Account(account))))
     }
@@ -226,7 +240,9 @@ impl Identity {
             self.ports.store.user_by_email_key(&key).await?
         };
         let familiar = match (&user, actor.ip) {
-            (Some(user), Some(ip)) => self.ports.store.signed_in_before(user.id, ip).await?,
+            (Some(user), Some(ip)) => {
+                is_familiar(ip, &self.ports.store.sign_in_addresses(user.id).await?)
+            }
             _ => false,
         };
         let attempt = self
@@ -244,9 +260,14 @@ impl Identity {
             self.throttle.succeeded(&attempt);
             return Ok(user);
         }
+        Err(self.refuse(actor).await?)
+    }
+
+    /// Notes that somebody was not let in, and answers what they are told.
+    async fn refuse(&self, actor: &Actor) -> Result<Error> {
         let note = Note::ok("sign_in.begin", "user", "").result("refused");
         self.audit.note(actor, note).await?;
-        Err(Error::Unauthenticated(
+        Ok(Error::Unauthenticated(
             "E-mail address or password is wrong.",
         ))
     }
@@ -284,17 +305,19 @@ impl Identity {
         }
     }
 
-    async fn note_sign_in(
-        &self,
-        actor: &Actor,
-        user: &UserRecord,
-        record: &SignInRecord,
-    ) -> Result<()> {
+    /// Begins the session of `user`, whose password was right.
+    async fn begin(&self, actor: &Actor, user: &UserRecord, record: &SignInRecord) -> Result<()> {
+        let store = &self.ports.store;
+        // Checking takes its time: what was right then may have been changed meanwhile.
+        if !store.insert_sign_in(record, &user.password_hash).await? {
+            return Err(self.refuse(actor).await?);
+        }
         let account = Account {
             id: user.id,
             email: user.email.clone(),
             role: user.role,
             sign_in_id: record.id,
+            change_seq: None,
         };
         let actor = actor.as_who(Who::Account(account));
         self.audit

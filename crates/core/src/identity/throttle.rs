@@ -1,9 +1,9 @@
 //! How fast somebody may try passwords.
 //!
 //! Three counters: this account from this network, this network for any account, and this
-//! account from networks it never signed in from. The last one only slows strangers down,
-//! so nobody can shut an owner out by guessing. An attempt counts as a failure from its
-//! start, and is taken back by success: parallel tries gain nothing.
+//! account from everywhere it is not familiar. The last one only slows strangers down, so
+//! nobody can shut an owner out by guessing. An attempt counts as a failure from its start,
+//! and is taken back by success: parallel tries gain nothing.
 
 use std::{
     collections::HashMap,
@@ -145,7 +145,19 @@ impl Throttle {
     }
 }
 
-/// One IPv4 address, or the /64 that one IPv6 customer commands.
+/// Whether an account that signed in from these addresses is at home at `ip`: in the /24 of an
+/// IPv4 address or the /64 of an IPv6 one, where providers hand out another address day by day.
+pub(super) fn is_familiar(ip: IpAddr, earlier: &[IpAddr]) -> bool {
+    let neighbourhood = |ip: IpAddr| match ip {
+        IpAddr::V4(v4) => IpAddr::V4((v4.to_bits() & !0xff).into()),
+        IpAddr::V6(_) => network_of(ip),
+    };
+    let here = neighbourhood(ip);
+    earlier.iter().any(|ip| neighbourhood(*ip) == here)
+}
+
+/// One IPv4 address, or the /64 that one IPv6 customer commands. IPv4 neighbours are counted
+/// apart, or the guesses of one would make the other wait.
 fn network_of(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V4(_) => ip,
@@ -228,6 +240,18 @@ mod tests {
             0,
             "the owner's own network does not"
         );
+    }
+
+    #[test]
+    fn an_address_is_familiar_within_its_network() {
+        let earlier = [ip("198.51.100.1"), ip("2001:db8:1:2::7")];
+        for near in ["198.51.100.1", "198.51.100.254", "2001:db8:1:2:aaaa::1"] {
+            assert!(is_familiar(ip(near), &earlier), "{near}");
+        }
+        for far in ["198.51.101.1", "203.0.113.1", "2001:db8:1:3::7", "::1"] {
+            assert!(!is_familiar(ip(far), &earlier), "{far}");
+        }
+        assert!(!is_familiar(ip("198.51.100.1"), &[]));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::{
     audit::{Note, cursor},
     ports::{
         StoreError,
-        identity::{SignInRecord, UserRecord},
+        identity::{SignInRecord, UserEdit, UserRecord},
     },
 };
 
@@ -73,53 +73,52 @@ impl Identity {
         change: &UserChange,
     ) -> Result<User> {
         actor.require_admin()?;
-        let mut record = self.find_user(id).await?;
-        let mut ended_because = None;
-        if let Some(email) = &change.email {
-            limits::email(email.trim())?;
-            record.email = email.trim().to_owned();
-            record.email_key = email_key(email);
-        }
-        if let Some(password) = &change.password {
-            check_choice(password, &record.email)?;
-            record.password_hash = self.passwords.hash(password).await?;
-            ended_because = Some("password_changed");
-        }
-        if let Some(role) = change.role.filter(|role| *role != record.role) {
-            record.role = role;
-            ended_because = Some("role_changed");
-        }
-        if let Some(disabled) = change.disabled {
-            record.disabled_at_ms =
-                disabled.then(|| record.disabled_at_ms.unwrap_or_else(|| self.ports.now_ms()));
-            ended_because = if disabled {
-                Some("user_disabled")
-            } else {
-                ended_because
-            };
-        }
-        if !self
+        let before = self.find_user(id).await?;
+        let edit = self.read_change(&before, change).await?;
+        let Some(after) = self
             .ports
             .store
-            .update_user(&record)
+            .change_user(id, &edit)
             .await
             .map_err(address_taken)?
-        {
+        else {
+            // Who was removed meanwhile is not the last admin.
+            self.find_user(id).await?;
             return Err(last_admin());
-        }
-        if let Some(reason) = ended_because {
-            self.ports
-                .store
-                .finish_sign_ins(id, None, self.ports.now_ms(), reason)
-                .await?;
-        }
+        };
         self.audit
             .note(
                 actor,
-                Note::ok("user.change", "user", id).detail(ended_because.unwrap_or_default()),
+                Note::ok("user.change", "user", id).detail(edit.ends_sign_ins.unwrap_or_default()),
             )
             .await?;
-        Ok(to_user(record))
+        Ok(to_user(after))
+    }
+
+    async fn read_change(&self, before: &UserRecord, change: &UserChange) -> Result<UserEdit> {
+        let mut edit = UserEdit {
+            role: change.role,
+            disabled: change.disabled,
+            at_ms: self.ports.now_ms(),
+            ..UserEdit::default()
+        };
+        if let Some(email) = &change.email {
+            limits::email(email.trim())?;
+            edit.email = Some(email.trim().to_owned());
+            edit.email_key = Some(email_key(email));
+        }
+        if let Some(password) = &change.password {
+            check_choice(password, edit.email.as_ref().unwrap_or(&before.email))?;
+            edit.password_hash = Some(self.passwords.hash(password).await?);
+            edit.ends_sign_ins = Some("password_changed");
+        }
+        if change.role.is_some_and(|role| role != before.role) {
+            edit.ends_sign_ins = Some("role_changed");
+        }
+        if change.disabled == Some(true) {
+            edit.ends_sign_ins = Some("user_disabled");
+        }
+        Ok(edit)
     }
 
     /// Removes an account and ends its sign-in sessions.

@@ -11,6 +11,27 @@ use super::{StoreResult, firmware::Artifact};
 /// Bytes as they come from the store.
 pub type ByteStream = BoxStream<'static, std::io::Result<Bytes>>;
 
+/// A part of a blob, opened: what its stamp was taken of is what its bytes come from.
+pub struct OpenPart {
+    /// The state of the blob at that moment.
+    pub stamp: Stamp,
+    /// The bytes, or an error where they end too early.
+    pub bytes: ByteStream,
+}
+
+/// Tells one state of a blob from another: while it stays the same, so do the bytes, as far as
+/// the store can know without reading them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// The length.
+    pub size_bytes: u64,
+    /// Names the file, whatever its name is.
+    pub inode: u64,
+    /// When bytes or facts of the file were last changed, in nanoseconds since 1970. No program
+    /// can set it back, as it could the time of the last write.
+    pub changed_ns: i128,
+}
+
 /// A content-addressed store.
 #[async_trait]
 pub trait Blobs: Send + Sync {
@@ -18,8 +39,8 @@ pub trait Blobs: Send + Sync {
     async fn start(&self) -> StoreResult<Box<dyn BlobUpload>>;
     /// The length of a blob, `None` when there is none.
     async fn size_bytes(&self, sha256: &str) -> StoreResult<Option<u64>>;
-    /// Reads a part of a blob; `None` when there is none.
-    async fn read(&self, sha256: &str, range: Range<u64>) -> StoreResult<Option<ByteStream>>;
+    /// Opens a part of a blob; `None` when there is none.
+    async fn read(&self, sha256: &str, range: Range<u64>) -> StoreResult<Option<OpenPart>>;
     /// Removes unfinished uploads and every blob whose address is not in `keep`; answers how many.
     async fn sweep(&self, keep: &[String]) -> StoreResult<u64>;
 }

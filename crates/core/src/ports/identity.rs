@@ -27,6 +27,25 @@ pub struct UserRecord {
     pub disabled_at_ms: Option<i64>,
 }
 
+/// What is changed about an account; `None` stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UserEdit {
+    /// The address as its owner writes it; comes with `email_key`.
+    pub email: Option<String>,
+    /// The spelling of `email` that is unique.
+    pub email_key: Option<String>,
+    /// What it may do.
+    pub role: Option<Role>,
+    /// Argon2id in PHC form.
+    pub password_hash: Option<String>,
+    /// Whether it may no longer sign in; who is disabled already keeps the moment.
+    pub disabled: Option<bool>,
+    /// When this happens.
+    pub at_ms: i64,
+    /// Why all its sign-in sessions end with this, if they do.
+    pub ends_sign_ins: Option<&'static str>,
+}
+
 /// A sign-in session as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignInRecord {
@@ -65,8 +84,9 @@ pub trait Users: Send + Sync {
     async fn list_users(&self, after: Option<Uuid>, limit: i64) -> StoreResult<Vec<UserRecord>>;
     /// Counts accounts that were not removed.
     async fn count_users(&self) -> StoreResult<i64>;
-    /// Writes an account back whole; `false` when that would leave no enabled admin, or it is gone.
-    async fn update_user(&self, user: &UserRecord) -> StoreResult<bool>;
+    /// Changes what is given and ends its sign-in sessions, both or neither; `None` when that
+    /// would leave no enabled admin, or the account is gone.
+    async fn change_user(&self, id: Uuid, edit: &UserEdit) -> StoreResult<Option<UserRecord>>;
     /// Replaces a password's hash if it is still the given one and the account is enabled.
     async fn replace_password(&self, id: Uuid, old_hash: &str, new_hash: &str)
     -> StoreResult<bool>;
@@ -93,13 +113,21 @@ pub trait Users: Send + Sync {
 /// Sign-in sessions. Finished ones stay, with their reason.
 #[async_trait]
 pub trait SignIns: Send + Sync {
-    /// Adds a session.
-    async fn insert_sign_in(&self, sign_in: &SignInRecord) -> StoreResult<()>;
-    /// Finds an unfinished session of an enabled account by the hash of its secret.
+    /// Adds a session if the account is enabled and its password's hash is still this one.
+    ///
+    /// Whoever changes the password or disables the account at the same moment either comes
+    /// first, and nothing is added, or finds the session and can end it.
+    async fn insert_sign_in(
+        &self,
+        sign_in: &SignInRecord,
+        password_hash: &str,
+    ) -> StoreResult<bool>;
+    /// Finds an unfinished session of an enabled account by the hash of its secret, and tells
+    /// the count of changes of that moment, so that nobody needs to ask for it again.
     async fn sign_in(
         &self,
         token_hash: [u8; 32],
-    ) -> StoreResult<Option<(SignInRecord, UserRecord)>>;
+    ) -> StoreResult<Option<(SignInRecord, UserRecord, i64)>>;
     /// Lists a user's unfinished sessions that are not over, newest first.
     async fn list_sign_ins(&self, user_id: Uuid, now_ms: i64) -> StoreResult<Vec<SignInRecord>>;
     /// Notes that a session was used.
@@ -120,6 +148,6 @@ pub trait SignIns: Send + Sync {
         now_ms: i64,
         reason: &str,
     ) -> StoreResult<u64>;
-    /// Whether this user ever signed in from this address.
-    async fn signed_in_before(&self, user_id: Uuid, ip: IpAddr) -> StoreResult<bool>;
+    /// Lists every address that this user ever signed in from, each once.
+    async fn sign_in_addresses(&self, user_id: Uuid) -> StoreResult<Vec<IpAddr>>;
 }

@@ -108,18 +108,46 @@ async fn an_upload_that_moves_slowly_passes() {
     let server = Server::plain().await;
     let mut stream = server.connect().await;
     stream
-        .write_all(b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n")
+        .write_all(b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 2560\r\n\r\n")
         .await
         .expect("sends");
     for _ in 0..5 {
         sleep(Duration::from_millis(250)).await;
-        stream.write_all(b"x").await.expect("sends");
+        stream.write_all(&[b'x'; 512]).await.expect("sends");
     }
     assert!(
-        read_until(&mut stream, "\r\n\r\n5")
+        read_until(&mut stream, "\r\n\r\n2560")
             .await
             .starts_with("HTTP/1.1 200")
     );
+}
+
+#[tokio::test]
+async fn an_upload_that_drips_is_408() {
+    let server = Server::plain().await;
+    let started = Instant::now();
+    let (mut answers, mut drips) = server.connect().await.into_split();
+    drips
+        .write_all(b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+        .await
+        .expect("sends");
+    let dripping = tokio::spawn(async move {
+        while drips.write_all(b"x").await.is_ok() {
+            sleep(Duration::from_millis(50)).await;
+        }
+    });
+    let mut answer = [0; 12];
+    timeout(PATIENT, answers.read_exact(&mut answer))
+        .await
+        .expect("an answer before all has dripped in")
+        .expect("an open connection");
+    assert_eq!(&answer, b"HTTP/1.1 408");
+    assert!(
+        started.elapsed() >= quick().stall,
+        "{:?}",
+        started.elapsed()
+    );
+    dripping.abort();
 }
 
 #[tokio::test]

@@ -1,0 +1,83 @@
+//! What the portal forgets by itself: rows that are made all the time and that nobody can ask
+//! for any more.
+
+use crate::{
+    Result,
+    ports::{Ports, StoreResult},
+};
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+const REPORTS_PER_DEVICE: i64 = 1000;
+const REPORTS_STAY_MS: i64 = 400 * DAY_MS;
+/// Counted from a token's end: until then a revoked one must be known as such.
+const TOKENS_STAY_MS: i64 = 30 * DAY_MS;
+/// So few rows go at a time that other writes hardly wait.
+const BATCH: i64 = 500;
+
+/// The keeping of the house.
+pub struct Upkeep {
+    ports: Ports,
+}
+
+/// How many rows went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pruned {
+    /// Reports of devices.
+    pub reports: u64,
+    /// Device tokens.
+    pub tokens: u64,
+    /// Acknowledgements of the owners' app.
+    pub acks: u64,
+}
+
+impl Upkeep {
+    pub(crate) const fn new(ports: Ports) -> Self {
+        Self { ports }
+    }
+
+    /// Deletes what is over; called about once a day.
+    ///
+    /// Of each device the newest 1,000 reports stay, for 400 days; a device token stays for 30
+    /// days after its end; of each account the newest acknowledgement stays.
+    ///
+    /// # Errors
+    /// When the database does not answer; what went is gone, and the next round does the rest.
+    pub async fn prune(&self) -> Result<Pruned> {
+        let (store, now_ms) = (&self.ports.store, self.ports.now_ms());
+        let old = in_batches(|| store.prune_old_reports(now_ms - REPORTS_STAY_MS, BATCH)).await?;
+        let surplus = self.prune_surplus_reports().await?;
+        let tokens =
+            in_batches(|| store.prune_device_tokens(now_ms - TOKENS_STAY_MS, BATCH)).await?;
+        let acks = in_batches(|| store.prune_acks(BATCH)).await?;
+        Ok(Pruned {
+            reports: old + surplus,
+            tokens,
+            acks,
+        })
+    }
+
+    async fn prune_surplus_reports(&self) -> StoreResult<u64> {
+        let store = &self.ports.store;
+        let mut removed = 0;
+        for (project_id, device_id) in store.busiest_reporters(REPORTS_PER_DEVICE, BATCH).await? {
+            let prune = || store.prune_reports_of(project_id, device_id, REPORTS_PER_DEVICE, BATCH);
+            removed += in_batches(prune).await?;
+        }
+        Ok(removed)
+    }
+}
+
+/// Repeats `prune` until there is no full batch left.
+async fn in_batches<W>(prune: impl Fn() -> W) -> StoreResult<u64>
+where
+    W: Future<Output = StoreResult<u64>>,
+{
+    let mut removed = 0;
+    loop {
+        let batch = prune().await?;
+        removed += batch;
+        if batch < BATCH.unsigned_abs() {
+            return Ok(removed);
+        }
+    }
+}
