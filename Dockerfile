@@ -5,7 +5,7 @@
 #
 # The first start prints the one-time set-up link. `--insecure-http` below is for the port that
 # Docker publishes to this machine only; in public put a TLS proxy in front and set
-# GATEHOUSE_PUBLIC_URL. (The health check below speaks plain HTTP, so TLS is not for in here.)
+# GATEHOUSE_PUBLIC_URL.
 
 FROM rust:1.95-bookworm AS build
 # Node.js is for wasm-opt, which makes the browser's download smaller.

@@ -1,7 +1,7 @@
 #![cfg(feature = "ssr")]
 //! What every page knows about the request it answers.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use leptos::prelude::{provide_context, use_context};
 use percent_encoding::percent_decode_str;
@@ -82,14 +82,14 @@ pub struct PageContext {
 impl PageContext {
     /// Hands the context to the page that is about to be rendered.
     pub fn provide(self) {
-        provide_context(self);
+        provide_context(Arc::new(self));
     }
 
     /// The context of the page that is being rendered.
     ///
     /// # Panics
     /// When the server renders a page without having called [`PageContext::provide`].
-    pub fn current() -> Self {
+    pub fn current() -> Arc<Self> {
         use_context().expect("the server provides a PageContext before it renders a page")
     }
 
@@ -101,6 +101,11 @@ impl PageContext {
     /// Whether the reader runs the portal.
     pub fn is_admin(&self) -> bool {
         self.actor.as_ref().is_some_and(|viewer| viewer.is_admin)
+    }
+
+    /// Whether the request came from this address.
+    pub fn is_from(&self, ip: &str) -> bool {
+        self.client_ip.is_some_and(|own| own.to_string() == ip)
     }
 
     /// The first value of a name in the query, decoded.

@@ -1,7 +1,7 @@
 #![cfg(feature = "ssr")]
-//! Where the pages about firmware are, with every part of a path encoded.
+//! Where pages with more than a plain path are, with every part of it encoded.
 
-use crate::forms::Way;
+use crate::{context::PageContext, forms::Way};
 
 /// The list of projects.
 pub(crate) fn projects() -> Way {
@@ -31,6 +31,32 @@ pub(crate) fn devices(project: &str) -> Way {
 /// The page of a device; the id may be what a stranger wrote into a form.
 pub(crate) fn device(project: &str, device_id: &str) -> Way {
     devices(project).below(device_id)
+}
+
+/// The list of invitations.
+pub(crate) fn invitations() -> Way {
+    Way::to("/invitations")
+}
+
+/// The form that makes an invitation; `?service=` picks its service.
+pub(crate) fn new_invitation() -> Way {
+    Way::to("/invitations/new")
+}
+
+/// What a guest opens in a browser; whoever has it can use it.
+pub fn guest(public_url: &str, token: &str) -> String {
+    let way = Way::to(format!("{public_url}/guest"));
+    way.with("token", token).into_url()
+}
+
+/// The same page again, with the secrets that only its URL knows.
+pub(crate) fn again(page: &PageContext) -> Way {
+    ["token", "pass"]
+        .into_iter()
+        .filter_map(|name| Some((name, page.query_value(name)?)))
+        .fold(Way::to(page.path.clone()), |way, (name, value)| {
+            way.with(name, &value)
+        })
 }
 
 /// The list of device tokens.

@@ -53,9 +53,10 @@ async function prepareTours(portal: Portal): Promise<Record<Visitor, Tour>> {
   const newcomer = await portal.newOwner('newcomer');
   const owner = await portal.newOwner('ana.maria.de.la.fuente');
   const sessions = await openSessions(portal, owner);
+  const invitation = await invite(portal, owner);
   const firmware = await publishFirmware(portal);
   return {
-    nobody: { stops: publicPages() },
+    nobody: { stops: publicPages(invitation) },
     'a newcomer': { account: newcomer, stops: emptyPages() },
     'an owner': { account: owner, stops: ownerPages(sessions) },
     'an admin': { account: portal.admin, stops: await adminPages(portal, owner, firmware) },
@@ -104,6 +105,16 @@ async function openSessions(portal: Portal, owner: Account): Promise<Sessions> {
   };
 }
 
+/** Invites somebody to the photo archive and answers the path of the guest's page. */
+async function invite(portal: Portal, owner: Account): Promise<string> {
+  const token = await portal.signInToken(owner.email, owner.password);
+  const { items } = await portal.call<{ items: { id: string; name: string }[] }>('GET', '/api/v1/services', undefined, token);
+  const service_id = items.find(({ name }) => name === 'Photo archive')!.id;
+  const wish = { service_id, label: 'Aunt Rosa', expires_minutes: 1440, max_uses: 3, max_minutes: 60 };
+  const { link } = await portal.call<{ link: string }>('POST', '/api/v1/invitations', wish, token);
+  return new URL(link).pathname + new URL(link).search;
+}
+
 const PROJECT = 'demo-lamp';
 
 async function publishFirmware(portal: Portal): Promise<{ device: string }> {
@@ -130,13 +141,14 @@ async function publishFirmware(portal: Portal): Promise<{ device: string }> {
   return { device: device_id };
 }
 
-function publicPages(): Stop[] {
+function publicPages(invitation: string): Stop[] {
   const signIn = ['Sign in', 'Iniciar sesión'] as const;
   return [
     stop('login', '/login', ...signIn),
     stop('login-refused', '/login?error=credentials&email=ana%40example.test', ...signIn),
     stop('login-signed-out', '/login?ok=signed_out', ...signIn),
-    stop('setup-over', '/setup?token=none', 'This link does not work', 'Este enlace no funciona'),
+    stop('setup-over', '/setup?token=none', 'This portal is set up', 'Este portal ya está configurado'),
+    stop('guest', invitation, 'You are invited to Photo archive', 'Tienes una invitación a Photo archive'),
   ];
 }
 
@@ -145,6 +157,7 @@ function emptyPages(): Stop[] {
     stop('empty-dashboard', '/', 'Dashboard', 'Panel'),
     stop('empty-sessions', '/sessions', 'Sessions', 'Sesiones'),
     stop('empty-services', '/services', 'Services', 'Servicios'),
+    stop('empty-invitations', '/invitations', 'Invitations', 'Invitaciones'),
   ];
 }
 
@@ -160,6 +173,8 @@ function ownerPages(sessions: Sessions): Stop[] {
     session('closed'),
     session('failed'),
     stop('services', '/services', 'Services', 'Servicios'),
+    stop('invitations', '/invitations', 'Invitations', 'Invitaciones'),
+    stop('new-invitation', '/invitations/new', 'Invite a guest', 'Invitar a alguien'),
     stop('account', '/account', 'Account', 'Cuenta'),
     stop('account-refused', '/account?error=invalid&field=password', 'Account', 'Cuenta'),
     stop('not-found', '/nowhere', 'There is no such page', 'Esta página no existe'),

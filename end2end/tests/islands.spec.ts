@@ -1,4 +1,4 @@
-import { section, signIn } from '../support/steps';
+import { confirm, section, signIn } from '../support/steps';
 import { expect, test } from '../support/story';
 
 test('the countdown counts by itself', async ({ page, portal }) => {
@@ -9,6 +9,27 @@ test('the countdown counts by itself', async ({ page, portal }) => {
   const timer = section(page, 'Open now').getByRole('timer');
   const served = await timer.textContent();
   await expect(timer, 'no page was loaded in between').not.toHaveText(served!, { timeout: 5_000 });
+});
+
+test('what is opened and closed elsewhere shows without a reload', async ({ page, portal, anotherBrowser }) => {
+  const owner = await portal.newOwner();
+  await portal.newService(owner);
+  const listens = page.waitForRequest(/\/api\/v1\/events/);
+  await signIn(page, owner);
+  await listens;
+  await page.evaluate(() => Object.assign(window, { wasNotLoadedAgain: true }));
+  const elsewhere = await anotherBrowser();
+  await signIn(elsewhere, owner);
+  await elsewhere.getByRole('button', { name: 'Open', exact: true }).click();
+
+  const tile = section(page, 'Open now').getByRole('article');
+  const timer = tile.getByRole('timer');
+  await expect(timer).toHaveText(/left$/);
+  const served = await timer.textContent();
+  await expect(timer, 'the new countdown counts').not.toHaveText(served!, { timeout: 5_000 });
+  await confirm(section(elsewhere, 'Open now').getByRole('article'), 'Close');
+  await expect(tile).toHaveCount(0);
+  expect(await page.evaluate(() => 'wasNotLoadedAgain' in window)).toBe(true);
 });
 
 test('a countdown that reaches its end says so and leads on', async ({ page, portal }) => {

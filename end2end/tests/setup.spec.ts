@@ -32,6 +32,6 @@ test('the set-up link of an empty portal makes the first admin, once', async ({ 
 
   await test.step('the link is over', async () => {
     await page.goto(link);
-    await expect(page.getByRole('heading', { level: 1 })).toHaveText('This link does not work');
+    await expect(page.getByRole('heading', { level: 1 })).toHaveText('This portal is set up');
   });
 });

@@ -1,5 +1,9 @@
 //! The command line of `gatehouse`: its words only, no deeds.
 
+mod router;
+
+pub use router::{RouterCommand, Send};
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -39,6 +43,15 @@ pub enum Command {
         #[command(subcommand)]
         command: AdminCommand,
     },
+    /// Talk to a router daemon from the terminal
+    #[command(
+        after_help = "Example:\n  gatehouse router send --config router.toml '{\"action\":\"ping\"}'"
+    )]
+    Router {
+        /// What to do with router daemons.
+        #[command(subcommand)]
+        command: RouterCommand,
+    },
     /// Bring the database to the schema of this version
     #[command(after_help = "Example:\n  gatehouse migrate --data-dir /var/lib/gatehouse")]
     Migrate {
@@ -77,11 +90,16 @@ pub enum Command {
     #[command(after_help = "Example:\n  gatehouse openapi > openapi.json")]
     Openapi,
     /// Ask a running portal whether it is ready; for container health checks
-    #[command(after_help = "Example:\n  gatehouse health --url http://127.0.0.1:3000/readyz")]
+    #[command(
+        after_help = "Example:\n  gatehouse health --config /etc/gatehouse.toml\n  gatehouse health --url http://127.0.0.1:3000/readyz"
+    )]
     Health {
-        /// What to ask
-        #[arg(long, default_value = "http://127.0.0.1:3000/readyz")]
-        url: String,
+        /// The configuration of the portal that is asked.
+        #[command(flatten)]
+        flags: Flags,
+        /// What to ask [default: /readyz where the configuration listens]
+        #[arg(long)]
+        url: Option<String>,
     },
 }
 

@@ -8,11 +8,15 @@ use gatehouse_core::{
     client_address::Resolver,
     firmware::FirmwareSettings,
     ports::{Ports, blobs::Blobs, random_bytes},
+    upkeep::Pruned,
 };
 use gatehouse_storage::{FileBlobs, StoreHandle};
 use gatehouse_types::codes;
 use http::StatusCode;
-use tokio::{task::JoinHandle, time::MissedTickBehavior};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, MissedTickBehavior, interval_at},
+};
 use tower_http::csrf::CsrfLayer;
 
 use crate::{
@@ -26,6 +30,7 @@ use crate::{
     state::{AppState, Inner},
     system::{SystemClock, SystemRng},
     web,
+    webhooks::HttpWebhooks,
 };
 
 /// A portal with its data open, not yet listening.
@@ -62,11 +67,16 @@ impl Installation {
                 clock: Arc::new(SystemClock),
                 rng: Arc::new(SystemRng),
             }),
+            webhooks: Arc::new(HttpWebhooks::new(&config)),
             clock: Arc::new(SystemClock),
             rng: Arc::new(SystemRng),
         };
         let settings = Settings {
             secret,
+            webhook_secret: config
+                .webhook_secret
+                .as_ref()
+                .map(|secret| secret.expose().to_owned()),
             firmware: FirmwareSettings {
                 default_expiry_minutes: i64::from(config.jwt_default_expiry_minutes),
                 max_upload_bytes: config.max_upload_bytes,
@@ -125,7 +135,9 @@ impl Installation {
 
     /// Starts what goes on without anybody asking; it ends with the handles.
     pub fn start_background(&self) -> Vec<JoinHandle<()>> {
-        let (keeper, follower, flusher) = (
+        let (keeper, reconciler, follower, teller, flusher) = (
+            self.portal.clone(),
+            self.portal.clone(),
             self.portal.clone(),
             self.portal.clone(),
             self.portal.clone(),
@@ -135,15 +147,79 @@ impl Installation {
                 let portal = keeper.clone();
                 async move { portal.access.keep().await }
             }),
+            every(
+                Duration::from_secs(10),
+                "compare access sessions with their routers",
+                move || {
+                    let portal = reconciler.clone();
+                    async move { portal.access.reconcile().await }
+                },
+            ),
             every(Duration::from_millis(500), "follow changes", move || {
                 let portal = follower.clone();
                 async move { portal.firmware.follow_changes().await }
+            }),
+            every(Duration::from_millis(250), "tell what changed", move || {
+                let portal = teller.clone();
+                async move { portal.access.follow_sessions().await }
             }),
             every(Duration::from_secs(5), "note sightings", move || {
                 let portal = flusher.clone();
                 async move { portal.firmware.flush_sightings().await }
             }),
+            self.start_probes(),
+            self.start_wakes(),
+            self.start_upkeep(),
         ]
+    }
+
+    /// Each router answers in a task of its own: a slow one holds up no other.
+    fn start_probes(&self) -> JoinHandle<()> {
+        let watcher = self.portal.clone();
+        every(Duration::from_millis(500), "look at services", move || {
+            let portal = watcher.clone();
+            async move {
+                for round in portal.access.due_probes().await? {
+                    let portal = portal.clone();
+                    tokio::spawn(async move { portal.access.probe(round).await });
+                }
+                Ok(())
+            }
+        })
+    }
+
+    /// Each host that is woken has a task of its own.
+    fn start_wakes(&self) -> JoinHandle<()> {
+        let waker = self.portal.clone();
+        every(Duration::from_millis(100), "wake hosts", move || {
+            let portal = waker.clone();
+            async move {
+                for job in portal.access.due_wakes() {
+                    let portal = portal.clone();
+                    tokio::spawn(async move { portal.access.wake_up(job).await });
+                }
+                Ok(())
+            }
+        })
+    }
+
+    /// Once a day, and not while the portal starts.
+    fn start_upkeep(&self) -> JoinHandle<()> {
+        const FIRST: Duration = Duration::from_mins(5);
+        const DAY: Duration = Duration::from_hours(24);
+        let housekeeper = self.portal.clone();
+        every_after(FIRST, DAY, "forget what is over", move || {
+            let portal = housekeeper.clone();
+            async move {
+                let Pruned {
+                    reports,
+                    tokens,
+                    acks,
+                } = portal.upkeep.prune().await?;
+                tracing::info!(reports, tokens, acks, "forgot what is over");
+                Ok(())
+            }
+        })
     }
 }
 
@@ -194,8 +270,21 @@ where
     F: Fn() -> W + Send + 'static,
     W: Future<Output = gatehouse_core::Result<()>> + Send,
 {
+    every_after(Duration::ZERO, period, what, work)
+}
+
+fn every_after<F, W>(
+    first: Duration,
+    period: Duration,
+    what: &'static str,
+    work: F,
+) -> JoinHandle<()>
+where
+    F: Fn() -> W + Send + 'static,
+    W: Future<Output = gatehouse_core::Result<()>> + Send,
+{
     tokio::spawn(async move {
-        let mut ticks = tokio::time::interval(period);
+        let mut ticks = interval_at(Instant::now() + first, period);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;

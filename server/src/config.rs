@@ -58,6 +58,12 @@ pub struct Config {
     pub query_token: QueryToken,
     /// The largest upload.
     pub max_upload_bytes: u64,
+    /// Home backends that services may name, as scheme, host and port.
+    pub webhook_origins: Vec<String>,
+    /// Addresses that are not public where home backends may be.
+    pub webhook_networks: Vec<IpNet>,
+    /// Signs the tokens for home backends; 16 bytes or more.
+    pub webhook_secret: Option<Secret>,
     /// How log lines look.
     pub log_format: LogFormat,
     /// Which events are logged, as `tracing` directives.
@@ -123,7 +129,7 @@ const FORWARD_HEADERS: [(&str, ForwardHeader); 2] = [
     ("forwarded", ForwardHeader::Forwarded),
 ];
 
-const MIN_ADMIN_SECRET_BYTES: usize = 16;
+const MIN_SECRET_BYTES: usize = 16;
 const DEFAULT_MAX_UPLOAD_BYTES: i64 = 64 * 1024 * 1024;
 
 impl Config {
@@ -168,13 +174,16 @@ impl Config {
                 .choice("forwarded_header", &FORWARD_HEADERS)?
                 .unwrap_or_default(),
             insecure_http: layers.switch("insecure_http")?,
-            admin_secret: read_admin_secret(layers)?,
+            admin_secret: read_secret(layers, "admin_secret")?,
             jwt_default_expiry_minutes: u32::try_from(minutes).unwrap_or(u32::MAX),
             no_jwt: layers.switch("no_jwt")?,
             query_token: layers
                 .choice("query_token", &QUERY_TOKENS)?
                 .unwrap_or(QueryToken::Allow),
             max_upload_bytes: max_upload.unsigned_abs(),
+            webhook_origins: layers.list("wake.webhook_origins", values::public_url)?,
+            webhook_networks: layers.list("wake.webhook_networks", values::proxy_network)?,
+            webhook_secret: read_secret(layers, "wake.webhook_secret")?,
             log_format: layers
                 .choice("log.format", &LOG_FORMATS)?
                 .unwrap_or(LogFormat::Text),
@@ -230,14 +239,7 @@ impl Config {
             "blob_url",
             format!("file://{}", self.blob_dir.display()).into(),
         );
-        put(
-            "trusted_proxies",
-            self.trusted_proxies
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .into(),
-        );
+        put("trusted_proxies", texts(&self.trusted_proxies));
         put("forwarded_header", self.forwarded_header.name().into());
         put("insecure_http", self.insecure_http.into());
         put("no_jwt", self.no_jwt.into());
@@ -258,12 +260,22 @@ impl Config {
         if self.admin_secret.is_some() {
             put("admin_secret", HIDDEN.into());
         }
+        if self.webhook_secret.is_some() {
+            put("wake.webhook_secret", HIDDEN.into());
+        }
+        put("wake.webhook_origins", texts(&self.webhook_origins));
+        put("wake.webhook_networks", texts(&self.webhook_networks));
         if let Some(tls) = &self.tls {
             put("tls.cert", shown(&tls.cert));
             put("tls.key", shown(&tls.key));
         }
         root.to_string()
     }
+}
+
+fn texts(values: &[impl ToString]) -> toml::Value {
+    let texts: Vec<_> = values.iter().map(ToString::to_string).collect();
+    texts.into()
 }
 
 fn shown(path: &Path) -> toml::Value {
@@ -275,6 +287,14 @@ fn spelled<T: PartialEq>(choices: &[(&'static str, T)], wanted: &T) -> &'static 
         .iter()
         .find(|(_, choice)| choice == wanted)
         .map_or("", |(word, _)| word)
+}
+
+/// Writes scheme, host and port in the one form that is compared.
+///
+/// # Errors
+/// What would do, as the end of a sentence.
+pub fn origin(text: &str) -> Result<String, String> {
+    values::public_url(text)
 }
 
 fn read_database_url(layers: &Layers, data_dir: &Path) -> Result<String, Refusal> {
@@ -294,10 +314,10 @@ fn read_tls(layers: &Layers) -> Result<Option<TlsFiles>, Refusal> {
     }
 }
 
-fn read_admin_secret(layers: &Layers) -> Result<Option<Secret>, Refusal> {
-    match layers.text("admin_secret")? {
-        Some(text) if text.len() < MIN_ADMIN_SECRET_BYTES => Err(Refusal::new(format!(
-            "admin_secret is too short: use {MIN_ADMIN_SECRET_BYTES} bytes or more."
+fn read_secret(layers: &Layers, key: &str) -> Result<Option<Secret>, Refusal> {
+    match layers.text(key)? {
+        Some(text) if text.len() < MIN_SECRET_BYTES => Err(Refusal::new(format!(
+            "{key} is too short: use {MIN_SECRET_BYTES} bytes or more."
         ))),
         text => Ok(text.map(Secret)),
     }

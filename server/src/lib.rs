@@ -19,3 +19,4 @@ mod router_link;
 pub mod state;
 pub mod system;
 pub mod web;
+mod webhooks;

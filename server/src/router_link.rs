@@ -1,17 +1,21 @@
-//! The core's way to router daemons, over protocol version 2.
+//! The core's way to router daemons, over our own protocol or the original's.
 
-use std::sync::Arc;
+mod gatehouse;
+mod original;
+#[cfg(test)]
+mod tests;
+
+use std::{net::SocketAddr, sync::Arc};
 
 use async_trait::async_trait;
 use gatehouse_core::ports::{
     Clock, Rng, random_bytes,
-    router_link::{RouterCommand, RouterFailure, RouterLink, RouterReply, RouterTarget, Rule},
+    router_link::{
+        HeldSession, LinkProtocol, Probed, RouterCommand, RouterFailure, RouterLink, RouterReply,
+        RouterTarget,
+    },
 };
-use gatehouse_router_protocol::{
-    client::{ClientError, Link, Stamp, exchange},
-    message::{Answer, Command, Protocol, Route},
-};
-use gatehouse_types::access::Transport;
+use gatehouse_router_protocol::client::{ClientError, Link, Stamp};
 use tokio::time::Instant;
 
 /// Talks to daemons over TLS with a pinned certificate.
@@ -27,75 +31,77 @@ impl RouterLink for DaemonLink {
         router: &RouterTarget,
         command: RouterCommand,
     ) -> Result<RouterReply, RouterFailure> {
-        let link = Link {
-            address: router.address.clone(),
-            cert_sha256: router.cert_sha256,
-            api_key: router.api_key.clone(),
-            aes_key: router.aes_key.clone(),
-        };
-        let sent_ms = self.clock.now_ms();
-        let stamp = Stamp {
-            ts_ms: sent_ms.unsigned_abs(),
-            random: random_bytes(self.rng.as_ref()),
-        };
         let started = Instant::now();
-        let answer = exchange(&link, to_command(command), stamp)
-            .await
-            .map_err(to_failure)?;
-        let latency_ms = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
-        let mut reply = RouterReply {
-            latency_ms,
-            ..RouterReply::default()
+        let mut reply = match router.protocol {
+            LinkProtocol::Gatehouse => self.send_ours(router, command).await?,
+            LinkProtocol::Original => self.send_original(router, command).await?,
         };
-        if let Answer::Status(status) = answer {
-            // The daemon looked at its clock about half way through.
-            reply.clock_difference_ms =
-                Some(status.now_ms.cast_signed() - sent_ms - latency_ms / 2);
-            reply.sessions = Some(i64::from(status.sessions));
-        }
+        reply.latency_ms = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
         Ok(reply)
     }
-}
 
-fn to_command(command: RouterCommand) -> Command {
-    match command {
-        RouterCommand::Add(rule, duration_s) => Command::Add {
-            session_id: rule.session_id,
-            route: to_route(rule),
-            duration_s,
-        },
-        RouterCommand::Extend(rule, duration_s) => Command::Extend {
-            session_id: rule.session_id,
-            duration_s,
-        },
-        RouterCommand::Del(rule) => Command::Del {
-            session_id: rule.session_id,
-        },
-        RouterCommand::Ping => Command::Ping,
-    }
-}
-
-fn to_route(rule: Rule) -> Route {
-    Route {
-        ip_src: rule.client_ip,
-        port_dst: rule.public_port,
-        ip_dst_lan: rule.lan_ip,
-        port_dst_lan: rule.lan_port,
-        protocol: match rule.transport {
-            Transport::Tcp => Protocol::Tcp,
-            Transport::Udp => Protocol::Udp,
-        },
-    }
-}
-
-fn to_failure(error: ClientError) -> RouterFailure {
-    match error {
-        ClientError::Refused { .. } | ClientError::NotAccepted => {
-            RouterFailure::Refused(error.to_string())
+    async fn list(&self, router: &RouterTarget) -> Result<Option<Vec<HeldSession>>, RouterFailure> {
+        match router.protocol {
+            LinkProtocol::Gatehouse => self.list_ours(router).await.map(Some),
+            LinkProtocol::Original => Ok(None),
         }
-        ClientError::AnswerTimeout | ClientError::MalformedAnswer(_) => {
+    }
+
+    async fn probe(
+        &self,
+        router: &RouterTarget,
+        lan_port: SocketAddr,
+    ) -> Result<Option<Probed>, RouterFailure> {
+        match router.protocol {
+            LinkProtocol::Gatehouse => self.probe_ours(router, lan_port).await.map(Some),
+            LinkProtocol::Original => Ok(None),
+        }
+    }
+
+    async fn wake(&self, router: &RouterTarget, mac: [u8; 6]) -> Result<(), RouterFailure> {
+        match router.protocol {
+            LinkProtocol::Gatehouse => self.wake_ours(router, mac).await,
+            LinkProtocol::Original => Err(original::cannot("wake hosts")),
+        }
+    }
+}
+
+impl DaemonLink {
+    fn stamp(&self) -> Stamp {
+        Stamp {
+            ts_ms: self.clock.now_ms().unsigned_abs(),
+            random: random_bytes(self.rng.as_ref()),
+        }
+    }
+}
+
+fn link_to(router: &RouterTarget) -> Link {
+    Link {
+        address: router.address.clone(),
+        cert_sha256: router.cert_sha256,
+        api_key: router.api_key.clone(),
+        aes_key: router.aes_key.clone(),
+    }
+}
+
+/// Sorts by what may have happened on the router.
+fn to_failure(error: &ClientError) -> RouterFailure {
+    match error {
+        ClientError::Refused { .. }
+        | ClientError::NotAccepted
+        | ClientError::AnsweredFail
+        | ClientError::ClockDifference { .. } => RouterFailure::Refused(error.to_string()),
+        ClientError::AnswerTimeout | ClientError::NoAnswer | ClientError::MalformedAnswer(_) => {
             RouterFailure::Unsure(error.to_string())
         }
-        other => RouterFailure::Unreachable(other.to_string()),
+        ClientError::UnknownHost(_)
+        | ClientError::ForbiddenAddress(_)
+        | ClientError::Unreachable(_)
+        | ClientError::ConnectionRefused
+        | ClientError::ConnectTimeout
+        | ClientError::HungUp
+        | ClientError::WrongCertificate
+        | ClientError::Tls
+        | ClientError::RequestTooLong => RouterFailure::Unreachable(error.to_string()),
     }
 }

@@ -62,6 +62,12 @@ pub fn StateBadge(
     view! { <Badge tone=tone label=label /> }
 }
 
+/// The word of a session's or another state in the reader's language.
+pub fn state_word(state: &str) -> &str {
+    let (_, label) = describe(state, &PageContext::current().messages().states);
+    label.unwrap_or(state)
+}
+
 fn describe(state: &str, texts: &States) -> (Tone, Option<&'static str>) {
     let (tone, label) = match state {
         "pending" => (Tone::Busy, texts.pending),
@@ -81,6 +87,8 @@ fn describe(state: &str, texts: &States) -> (Tone, Option<&'static str>) {
         "disabled" => (Tone::Bad, texts.disabled),
         "expired" => (Tone::Idle, texts.expired),
         "revoked" => (Tone::Bad, texts.revoked),
+        "used_up" => (Tone::Idle, texts.used_up),
+        "suspended" => (Tone::Warn, texts.suspended),
         "reachable" => (Tone::Good, texts.reachable),
         "unreachable" => (Tone::Bad, texts.unreachable),
         "untested" => (Tone::Idle, texts.untested),
@@ -102,6 +110,8 @@ pub fn end_reason(reason: &str, lang: Lang) -> &'static str {
         "router_unreachable" => texts.end_router_unreachable,
         "router_refused" => texts.end_router_refused,
         "replaced" => texts.end_replaced,
+        "wake_failed" => texts.end_wake_failed,
+        "not_awake" => texts.end_not_awake,
         _ => messages.common.unknown,
     }
 }

@@ -1,12 +1,14 @@
 //! Islands with their texts filled in from the catalogue.
 
+use gatehouse_types::access::{Reach, ServiceReach};
 use leptos::prelude::*;
+use uuid::Uuid;
 
-use super::{Button, FileField, TextField, size};
+use super::{Badge, Button, FileField, IslandScripts, TextField, Tone, size};
 use crate::{
     context::PageContext,
     format::{clock_text, fill},
-    islands::{Countdown, UploadForm, countdown},
+    islands::{Countdown, KeepFresh, UploadForm, countdown},
 };
 
 /// The time an access session has left, counted down where scripts run.
@@ -37,10 +39,86 @@ pub fn SessionCountdown(
                 data-over=common.over
             >
                 <span role="timer">{clock}</span>
+                <span class="soon-note">{common.soon_note}</span>
                 <span class="visually-hidden" role="status"></span>
                 <a href=href hidden=!is_over>{common.reload}</a>
             </span>
         </Countdown>
+    }
+}
+
+/// A part of a page that [`LiveUpdates`] exchanges when it reads otherwise.
+#[derive(Debug, Clone, Default)]
+pub struct LivePart {
+    /// Names it on its page.
+    pub name: String,
+    /// What it says, in short: the same text means that nothing is new.
+    pub rev: String,
+    /// What is announced when it was exchanged, if anything.
+    pub says: Option<String>,
+}
+
+/// Children that make one [`LivePart`].
+#[component]
+pub fn KeptFresh(
+    /// Which part it is.
+    part: LivePart,
+    children: Children,
+) -> impl IntoView {
+    view! {
+        <div class="live-part" data-live=part.name data-rev=part.rev data-says=part.says>
+            {children()}
+        </div>
+    }
+}
+
+/// Whether a service's port answers inside its network, as colour, word and shape.
+#[component]
+pub fn ServiceState(
+    /// The service.
+    service_id: Uuid,
+    /// What is known; `None` is unknown.
+    reach: Option<ServiceReach>,
+) -> impl IntoView {
+    let texts = &PageContext::current().messages().states;
+    let (state, latency_ms) = reach.map_or((Reach::Unknown, None), |reach| {
+        (reach.state, reach.latency_ms)
+    });
+    let (tone, label) = match state {
+        Reach::Up => (Tone::Good, texts.service_up),
+        Reach::Down => (Tone::Bad, texts.service_down),
+        Reach::Unknown => (Tone::Idle, texts.service_unknown),
+    };
+    let latency = latency_ms.map(|ms| format!("{ms} ms"));
+    let rev = format!("{}{}", state.as_str(), latency.as_deref().unwrap_or(""));
+    view! {
+        <p data-live=format!("state-{service_id}") data-rev=rev>
+            <Badge tone=tone label=label />
+            {latency.map(|latency| view! { " " <span class="muted figure">{latency}</span> })}
+        </p>
+    }
+}
+
+/// Keeps the parts of the page that bear `data-live` fresh where scripts run; see
+/// [`crate::islands::keep_fresh`]. It brings the page's scripts along.
+#[component]
+pub fn LiveUpdates(
+    /// Whether the page shows the states of services.
+    #[prop(optional)]
+    services: bool,
+) -> impl IntoView {
+    let events = if services {
+        "/api/v1/events?services=true"
+    } else {
+        "/api/v1/events"
+    };
+    view! {
+        <IslandScripts />
+        <KeepFresh>
+            <span class="live" data-events=events>
+                <span class="visually-hidden" role="status"></span>
+            </span>
+        </KeepFresh>
     }
 }
 

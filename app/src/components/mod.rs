@@ -29,6 +29,8 @@
 //!   texts filled in; a page that uses one (or `CodeBlock copy=true`) also places `<IslandScripts/>` once.
 //!   The upload's form posts `version` and `file` to `/admin/projects/{project}/upload` and reads errors
 //!   of `field=upload.version` and `field=upload.file`.
+//! - `<LiveUpdates [services]>` once on a page keeps its parts fresh without a reload, and brings the scripts
+//!   along; a part is `<KeptFresh part=LivePart{…}>` or a `<ServiceTile live=LivePart{…}>`. `<ServiceState service_id reach>`.
 //!
 //! # How to add one
 //! Only when a second page needs it: a file here, classes in `style/main.css` (never an inline style,
@@ -54,7 +56,7 @@ pub mod preferences;
 pub mod service_tile;
 pub mod text_field;
 
-pub use badge::{Badge, StateBadge, Tone, end_reason};
+pub use badge::{Badge, StateBadge, Tone, end_reason, state_word};
 pub use banner::Banner;
 pub use button::{Button, ButtonLink, Look, PostButton, PostForm};
 pub use choice::{Checkbox, Chips, Choice, SelectField, minute_choices};
@@ -66,7 +68,7 @@ pub use facts::{Fact, Facts};
 pub use figures::{Meter, Time, short_id, size};
 pub use hydration::IslandScripts;
 pub use icon::{Icon, icon_choices};
-pub use live::{ReleaseUpload, SessionCountdown};
+pub use live::{KeptFresh, LivePart, LiveUpdates, ReleaseUpload, ServiceState, SessionCountdown};
 pub use navigation::{AccountActions, Navigation};
 pub use page::{Card, Page, Section};
 pub use preferences::Preferences;

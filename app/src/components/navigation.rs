@@ -7,11 +7,12 @@ use crate::{context::PageContext, i18n::Nav};
 
 type Entry = (&'static str, &'static str);
 
-fn owner_entries(nav: &Nav) -> [Entry; 4] {
+fn owner_entries(nav: &Nav) -> [Entry; 5] {
     [
         ("/", nav.dashboard),
         ("/sessions", nav.sessions),
         ("/services", nav.services),
+        ("/invitations", nav.invitations),
         ("/account", nav.account),
     ]
 }
@@ -82,7 +83,8 @@ pub fn AccountActions() -> impl IntoView {
             <PostButton action="/logout">{nav.sign_out}</PostButton>
         }
     });
-    let offer_sign_in = signed_in.is_none() && page.path != "/login" && page.path != "/setup";
+    let offer_sign_in =
+        signed_in.is_none() && !matches!(&*page.path, "/login" | "/setup" | "/guest");
     let signed_out = offer_sign_in
         .then(|| view! { <ButtonLink href="/login" look=Look::Plain>{nav.sign_in}</ButtonLink> });
     view! { <div class="account-actions">{signed_in}{signed_out}</div> }

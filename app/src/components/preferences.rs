@@ -6,6 +6,7 @@ use super::button::hidden_inputs;
 use crate::{
     context::{PageContext, Theme},
     i18n::{Lang, Nav},
+    links,
 };
 
 /// Two small forms in the footer, one button for each choice.
@@ -35,10 +36,11 @@ pub fn Preferences() -> impl IntoView {
             )
         })
         .collect_view();
+    let back = links::again(&page).into_url();
     view! {
         <div class="preferences">
-            {group(nav.theme, page.path.clone(), themes)}
-            {group(nav.language, page.path.clone(), languages)}
+            {group(nav.theme, back.clone(), themes)}
+            {group(nav.language, back, languages)}
         </div>
     }
 }

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::Icon;
+use super::{Icon, LivePart};
 
 /// Icon, name and description of a service; its state and what can be done come as children.
 #[component]
@@ -16,11 +16,17 @@ pub fn ServiceTile(
     /// What it is for.
     #[prop(optional, into)]
     description: String,
+    /// Set where the tile is kept fresh as a whole.
+    #[prop(optional, into)]
+    live: Option<LivePart>,
     /// Badge, countdown and forms.
     children: Children,
 ) -> impl IntoView {
+    let (part, rev, says) = live.map_or((None, None, None), |live| {
+        (Some(live.name), Some(live.rev), live.says)
+    });
     view! {
-        <article class="tile">
+        <article class="tile" data-live=part data-rev=rev data-says=says>
             <div class="tile-head">
                 <Icon name=icon />
                 <div>

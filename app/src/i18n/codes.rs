@@ -50,6 +50,8 @@ code_set! {
         SessionOpened "session_opened" => "The service is open for your address." | "El servicio está abierto para tu dirección.",
         /// An access session lasts longer.
         SessionExtended "session_extended" => "The session lasts longer now." | "La sesión dura ahora más tiempo.",
+        /// An access session follows its owner.
+        SessionMoved "session_moved" => "The service is open for your present address, and no longer for the old one." | "El servicio está abierto para tu dirección actual, y ya no para la anterior.",
         /// An access session was closed.
         SessionClosed "session_closed" => "The session is closed. Nobody gets in through it any more." | "La sesión está cerrada. Ya nadie entra por ella.",
         /// One sign-in was closed.
@@ -66,6 +68,8 @@ code_set! {
         Published "published" => "Published. Devices get it with their next check." | "Publicada. Los dispositivos la reciben en su próxima comprobación.",
         /// A release is withdrawn.
         Withdrawn "withdrawn" => "Withdrawn. Devices are no longer offered it." | "Retirada. Ya no se ofrece a los dispositivos.",
+        /// An invitation ended.
+        InvitationRevoked "invitation_revoked" => "The invitation is revoked. It no longer works, and what was open with it closes." | "La invitación está revocada. Ya no funciona, y lo abierto con ella se cierra.",
         /// A token ended.
         TokenRevoked "token_revoked" => "The token is revoked. It no longer works." | "El token está revocado. Ya no funciona.",
     }
@@ -78,8 +82,8 @@ code_set! {
         Credentials "credentials" => "This e-mail and password do not go together. Check both and try again." | "Este correo y esta contraseña no corresponden. Revisa ambos e inténtalo de nuevo.",
         /// The two new passwords differ.
         PasswordsDiffer "passwords_differ" => "The two passwords differ. Type the same one twice." | "Las dos contraseñas son distintas. Escribe la misma dos veces.",
-        /// The set-up link was used or is too old.
-        SetupLink "setup_link" => "This set-up link is used or too old. Restart the portal: it prints a new one while there is no account." | "Este enlace de configuración ya se usó o es demasiado antiguo. Reinicia el portal: imprime uno nuevo mientras no haya cuentas.",
+        /// The set-up link is wrong, replaced or too old, and there is no account yet.
+        SetupLink "setup_link" => "This set-up link is wrong, or older than 30 minutes. Restart the portal: it prints a new one while there is no account." | "Este enlace de configuración es incorrecto o tiene más de 30 minutos. Reinicia el portal: imprime uno nuevo mientras no haya cuentas.",
         /// The router daemon does not answer.
         RouterDown "router_unreachable" => "The router does not answer, so nothing was opened. Try again in a minute; if it goes on, tell an admin." | "El router no responde, así que no se abrió nada. Inténtalo en un minuto; si sigue así, avisa a un administrador.",
         /// The other bytes stand under this version already.
@@ -108,6 +112,10 @@ code_set! {
         AddressFamily codes::ADDRESS_FAMILY => "You reach the portal over one kind of address (IPv4 or IPv6) and this service has the other. Reach the portal over the service's kind and open it there." | "Llegas al portal con un tipo de dirección (IPv4 o IPv6) y este servicio tiene el otro. Entra al portal con el tipo del servicio y ábrelo allí.",
         /// A session limit is reached.
         LimitReached codes::LIMIT_REACHED => "The limit of open sessions is reached. Close one and try again." | "Se alcanzó el límite de sesiones abiertas. Cierra una e inténtalo de nuevo.",
+        /// The service is open as often as it may be.
+        ServiceLimitReached codes::SERVICE_LIMIT_REACHED => "This service is open as often as it may be. Try again when somebody has closed it." | "Este servicio está abierto tantas veces como se permite. Inténtalo cuando alguien lo haya cerrado.",
+        /// The visitor's address has as many sessions as it may have.
+        AddressLimitReached codes::ADDRESS_LIMIT_REACHED => "Your address has as many open sessions as it may have, those of others behind it included. Close one and try again." | "Tu dirección tiene tantas sesiones abiertas como se permite, contando las de otros tras ella. Cierra una e inténtalo de nuevo.",
         /// The upload is over the limit.
         TooLarge codes::TOO_LARGE => "The file is larger than this portal takes. Nothing was kept." | "El archivo es más grande de lo que acepta este portal. No se guardó nada.",
         /// A field's value cannot be taken.
@@ -124,6 +132,7 @@ code_set! {
 }
 
 /// Says what would do in a field whose value was refused.
+#[expect(clippy::too_many_lines, reason = "a table with one entry a field")]
 pub fn field_text(field: &str, problem: Problem, lang: Lang) -> &'static str {
     if problem != Problem::Invalid {
         return problem.text(lang);
@@ -141,7 +150,7 @@ pub fn field_text(field: &str, problem: Problem, lang: Lang) -> &'static str {
             "That is not your current password.",
             "Esa no es tu contraseña actual.",
         ),
-        "name" | "title" => (
+        "name" | "title" | "label" => (
             "A short name of at most 80 characters is needed, without control characters.",
             "Hace falta un nombre corto de 80 caracteres como máximo, sin caracteres de control.",
         ),
@@ -177,13 +186,25 @@ pub fn field_text(field: &str, problem: Problem, lang: Lang) -> &'static str {
             "Enter whole minutes from 1 to 1440.",
             "Escribe minutos enteros de 1 a 1440.",
         ),
+        "max_uses" => (
+            "Enter a whole number from 1 to 100.",
+            "Escribe un número entero de 1 a 100.",
+        ),
         "url_path" => (
             "A path starts with one slash, such as /web; write https:/web for a service that speaks TLS.",
             "Una ruta empieza con una barra, como /web; escribe https:/web si el servicio usa TLS.",
         ),
-        "router_id" | "icon" | "protocol" | "kind" | "role" => (
+        "router_id" | "service_id" | "icon" | "protocol" | "kind" | "wake" | "role" => (
             "Choose one of those on offer.",
             "Elige una de las opciones.",
+        ),
+        "mac" => (
+            "A hardware address looks like 02:00:5e:10:00:01 and is not one of a group.",
+            "Una dirección física tiene la forma 02:00:5e:10:00:01 y no es de un grupo.",
+        ),
+        "url" => (
+            "This address cannot be called: the operator must allow its origin and set a secret first.",
+            "No se puede llamar a esta dirección: el operador debe permitir antes su origen y fijar un secreto.",
         ),
         "from" | "to" => (
             "A date looks like 2026-01-31.",

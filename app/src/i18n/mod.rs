@@ -10,6 +10,7 @@ mod admin;
 mod chrome;
 mod codes;
 mod firmware;
+mod guests;
 mod lang;
 mod owner;
 
@@ -18,6 +19,7 @@ pub use admin::{Audit, Errors, Styleguide};
 pub use chrome::{Common, Nav, States};
 pub use codes::{Notice, Problem, field_text};
 pub use firmware::{Device, Project, Projects, Release, Tokens, Upload};
+pub use guests::{Guest, Invitations};
 pub use lang::Lang;
 pub use owner::{Account, Dashboard, Login, Sessions, Setup};
 
@@ -62,6 +64,8 @@ catalogue! {
     setup: Setup,
     dashboard: Dashboard,
     sessions: Sessions,
+    invitations: Invitations,
+    guest: Guest,
     account: Account,
     services: Services,
     routers: Routers,

@@ -12,6 +12,7 @@
 use std::{cell::Cell, rc::Rc, time::Duration};
 
 use leptos::{leptos_dom::helpers::IntervalHandle, prelude::*};
+use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement, js_sys::Date};
 
 use super::{data, part, say, steady_ms};
@@ -30,15 +31,30 @@ pub fn Countdown(
 }
 
 fn count_down(root: Element) {
-    let countdown = part(&root, ".countdown");
-    let stopwatch = Stopwatch::since_page_load();
+    start(part(&root, ".countdown"), Stopwatch::since_page_load());
+}
+
+/// Starts the countdowns in a part of the page that came just now.
+pub(super) fn start_within(fresh: &Element) {
+    let Ok(countdowns) = fresh.query_selector_all(".countdown") else {
+        return;
+    };
+    for place in 0..countdowns.length() {
+        if let Some(node) = countdowns.item(place) {
+            start(node.unchecked_into(), Stopwatch::since_now());
+        }
+    }
+}
+
+fn start(countdown: HtmlElement, stopwatch: Stopwatch) {
     let at_first_ms: i64 = data(&countdown, "data-left-ms").parse().unwrap_or(0);
     let running: Rc<Cell<Option<IntervalHandle>>> = Rc::default();
     let own_handle = Rc::clone(&running);
     let tick = move || {
         let left_ms = (at_first_ms - stopwatch.elapsed_ms()).max(0);
         show(&countdown, at_first_ms, left_ms);
-        if left_ms == 0
+        // Another may have taken its place in the page.
+        if (left_ms == 0 || !countdown.is_connected())
             && let Some(interval) = own_handle.get()
         {
             interval.clear();
@@ -79,9 +95,11 @@ pub fn class_name(left_ms: i64) -> &'static str {
 }
 
 #[derive(Clone, Copy)]
+#[expect(clippy::struct_field_names, reason = "each names its unit")]
 struct Stopwatch {
-    /// What the steady clock had run since the page began to load.
+    /// What had passed when this began, by the steady clock.
     head_start_ms: f64,
+    steady_start_ms: f64,
     started_at_ms: f64,
 }
 
@@ -89,6 +107,14 @@ impl Stopwatch {
     fn since_page_load() -> Self {
         Self {
             head_start_ms: steady_ms(),
+            ..Self::since_now()
+        }
+    }
+
+    fn since_now() -> Self {
+        Self {
+            head_start_ms: 0.0,
+            steady_start_ms: steady_ms(),
             started_at_ms: Date::now(),
         }
     }
@@ -98,7 +124,8 @@ impl Stopwatch {
         reason = "a page does not stay open for 2^53 ms"
     )]
     fn elapsed_ms(self) -> i64 {
-        let by_wall_clock_ms = self.head_start_ms + (Date::now() - self.started_at_ms);
-        steady_ms().max(by_wall_clock_ms) as i64
+        let by_steady_clock_ms = steady_ms() - self.steady_start_ms;
+        let by_wall_clock_ms = Date::now() - self.started_at_ms;
+        (self.head_start_ms + by_steady_clock_ms.max(by_wall_clock_ms)) as i64
     }
 }

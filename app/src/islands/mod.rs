@@ -19,10 +19,12 @@ use web_sys::{Element, HtmlElement, js_sys::Function};
 
 pub mod copy_button;
 pub mod countdown;
+pub mod keep_fresh;
 pub mod upload;
 
 pub use copy_button::CopyButton;
 pub use countdown::Countdown;
+pub use keep_fresh::KeepFresh;
 pub use upload::UploadForm;
 
 /// The browser's steady clock: milliseconds since the page began to load.

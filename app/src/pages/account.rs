@@ -43,7 +43,7 @@ fn YourFacts(last_ack: Option<(i64, Timestamp)>) -> impl IntoView {
     } else {
         texts.role_owner
     };
-    let email = page.actor.map(|viewer| viewer.email);
+    let email = page.actor.as_ref().map(|viewer| viewer.email.clone());
     let address = match page.client_ip {
         Some(ip) => view! { <code>{ip.to_string()}</code> }.into_any(),
         None => common.unknown.into_any(),
@@ -96,7 +96,7 @@ fn YourSignIns(sessions: Vec<LoginSession>) -> impl IntoView {
 fn NewPassword() -> impl IntoView {
     let page = PageContext::current();
     let (texts, common) = (&page.messages().account, &page.messages().common);
-    let email = page.actor.map(|viewer| viewer.email);
+    let email = page.actor.as_ref().map(|viewer| viewer.email.clone());
     view! {
         <Section title=texts.password_title>
             <p>{texts.change_password_hint}</p>

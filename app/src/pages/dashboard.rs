@@ -1,19 +1,26 @@
 //! `/`: the services that somebody may open, and what is open now.
 
-use gatehouse_types::access::{AccessSession, Service, SessionState};
+use std::collections::BTreeMap;
+
+use gatehouse_core::access::direct_way;
+use gatehouse_types::access::{AccessSession, Service, ServiceReach, SessionState};
 use leptos::prelude::*;
+use uuid::Uuid;
 
 use super::{
     loading::loaded,
-    session_parts::{CloseSession, Extend, OpenService, WayIn},
+    session_parts::{
+        CloseSession, Direct, Extend, GuestMark, MoveHere, OpenService, WayIn, session_rev,
+    },
 };
 use crate::{
     components::{
-        Badge, ButtonLink, Card, EmptyState, IslandScripts, Page, Section, ServiceTile,
-        SessionCountdown, StateBadge, Time, Tone,
+        Badge, ButtonLink, Card, EmptyState, KeptFresh, LivePart, LiveUpdates, Page, Section,
+        ServiceState, ServiceTile, SessionCountdown, StateBadge, Time, Tone, state_word,
     },
     context::PageContext,
     format::fill,
+    links,
     visit::Visit,
 };
 
@@ -23,15 +30,21 @@ pub fn Dashboard() -> impl IntoView {
     let Visit { portal, actor, .. } = Visit::current();
     let load = async move {
         let services = portal.access.list_services(&actor).await?;
-        Ok((services, portal.access.live_sessions(&actor).await?))
+        let reaches = portal.access.look_at(&services);
+        Ok((
+            services,
+            reaches,
+            portal.access.live_sessions(&actor).await?,
+        ))
     };
-    loaded(load, |(services, live)| {
+    loaded(load, |(services, reaches, live)| {
         let texts = &PageContext::current().messages().dashboard;
         view! {
             <Page title=texts.title>
                 <YourAddress />
                 <OpenNow services=services.clone() live=live.clone() />
-                <YourServices services=services live=live />
+                <YourServices services=services reaches=reaches live=live />
+                <LiveUpdates services=true />
             </Page>
         }
     })
@@ -63,9 +76,11 @@ fn YourAddress() -> impl IntoView {
 #[component]
 fn OpenNow(services: Vec<Service>, live: Vec<AccessSession>) -> impl IntoView {
     let texts = &PageContext::current().messages().dashboard;
-    let counts_down = live
-        .iter()
-        .any(|session| session.state == SessionState::Open);
+    let part = LivePart {
+        name: "open-now".to_owned(),
+        rev: live.iter().map(session_rev).collect(),
+        says: None,
+    };
     let empty = live.is_empty() && !services.is_empty();
     let tiles = live
         .into_iter()
@@ -78,11 +93,12 @@ fn OpenNow(services: Vec<Service>, live: Vec<AccessSession>) -> impl IntoView {
         })
         .collect_view();
     view! {
+        <KeptFresh part=part>
         <Section title=texts.open_now>
-            {counts_down.then(|| view! { <IslandScripts /> })}
             {empty.then(|| view! { <EmptyState title=texts.nothing_open_title hint=texts.nothing_open_hint /> })}
             <div class="tiles">{tiles}</div>
         </Section>
+        </KeptFresh>
     }
 }
 
@@ -93,10 +109,14 @@ fn OpenTile(session: AccessSession, service: Option<Service>) -> impl IntoView {
         (service.icon.clone(), service.description.clone())
     });
     let details = format!("/sessions/{}", session.id);
+    let is_here = PageContext::current().is_from(&session.client_ip);
+    let this_device =
+        is_here.then(|| view! { " " <Badge tone=Tone::Idle label=texts.this_device /> });
     let controls = if session.state == SessionState::Open {
         view! {
             <SessionCountdown expires_at_ms=session.expires_at.0 href=details.clone() />
             <WayIn session=session.clone() />
+            <MoveHere session=session.clone() back="dashboard" />
             <Extend session=session.clone() service=service back="dashboard" />
         }
         .into_any()
@@ -105,7 +125,7 @@ fn OpenTile(session: AccessSession, service: Option<Service>) -> impl IntoView {
     };
     view! {
         <ServiceTile icon=icon name=session.service_name.clone() description=description>
-            <p><StateBadge state=session.state.as_str() /> " " <code>{session.client_ip.clone()}</code></p>
+            <p><StateBadge state=session.state.as_str() /> " " <code>{session.client_ip.clone()}</code> {this_device} <GuestMark guest=session.guest.clone() /></p>
             {controls}
             <CloseSession session=session back="dashboard" />
             <p><a href=details>{texts.see_session}</a></p>
@@ -114,7 +134,11 @@ fn OpenTile(session: AccessSession, service: Option<Service>) -> impl IntoView {
 }
 
 #[component]
-fn YourServices(services: Vec<Service>, live: Vec<AccessSession>) -> impl IntoView {
+fn YourServices(
+    services: Vec<Service>,
+    mut reaches: BTreeMap<Uuid, ServiceReach>,
+    live: Vec<AccessSession>,
+) -> impl IntoView {
     let page = PageContext::current();
     let texts = &page.messages().dashboard;
     if services.is_empty() {
@@ -125,17 +149,23 @@ fn YourServices(services: Vec<Service>, live: Vec<AccessSession>) -> impl IntoVi
         .into_iter()
         .map(|service| {
             let here = |session: &&AccessSession| {
-                session.service_id == service.id && Some(&session.client_ip) == own_ip.as_ref()
+                let own = session.service_id == service.id && session.guest.is_none();
+                own && Some(&session.client_ip) == own_ip.as_ref()
             };
             let session = live.iter().find(here).cloned();
-            view! { <Tile service=service session=session /> }
+            let reach = reaches.remove(&service.id);
+            view! { <Tile service=service reach=reach session=session /> }
         })
         .collect_view();
     view! { <Section title=texts.services><div class="tiles">{tiles}</div></Section> }.into_any()
 }
 
 #[component]
-fn Tile(service: Service, session: Option<AccessSession>) -> impl IntoView {
+fn Tile(
+    service: Service,
+    reach: Option<ServiceReach>,
+    session: Option<AccessSession>,
+) -> impl IntoView {
     let texts = &PageContext::current().messages().dashboard;
     let state = session
         .as_ref()
@@ -145,17 +175,32 @@ fn Tile(service: Service, session: Option<AccessSession>) -> impl IntoView {
         service.name.clone(),
         service.description.clone(),
     );
+    let live = LivePart {
+        name: format!("service-{}", service.id),
+        rev: session.iter().map(session_rev).collect(),
+        says: Some(format!("{name}: {}", state_word(state.as_str()))),
+    };
+    let id = service.id;
+    let page = PageContext::current();
+    let invite = links::new_invitation()
+        .with("service", &id.to_string())
+        .into_url();
+    let direct = page.client_ip.and_then(|ip| direct_way(&service, ip));
     let action = match session {
         Some(session) if session.state == SessionState::Open => {
             view! { <p>{texts.open_until} " " <Time at_ms=session.expires_at.0 /></p> }.into_any()
         }
         Some(_) => view! { <p>{texts.busy}</p> }.into_any(),
+        None if direct.is_some() => ().into_any(),
         None => view! { <OpenService service=service button=texts.open /> }.into_any(),
     };
     view! {
-        <ServiceTile icon=icon name=name description=description>
+        <ServiceTile icon=icon name=name description=description live=live>
             <p><StateBadge state=state.as_str() /></p>
+            <ServiceState service_id=id reach=reach />
+            {direct.map(|way| view! { <Direct way=way /> })}
             {action}
+            <p><a href=invite>{page.messages().invitations.invite}</a></p>
         </ServiceTile>
     }
 }

@@ -127,7 +127,7 @@ fn fresh_secret(fresh: Fresh, public_url: &str, current_fw: &str) -> AnyView {
     let messages = PageContext::current().messages();
     let texts = &messages.device;
     let (label, hint, token, command) = match fresh {
-        Fresh::NotAsked => return ().into_any(),
+        Fresh::NotAsked | Fresh::Here(Secret::InvitationLink(_)) => return ().into_any(),
         Fresh::Gone => {
             return view! { <Banner tone=Tone::Idle>{texts.shown_before}</Banner> }.into_any();
         }

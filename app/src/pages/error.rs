@@ -29,10 +29,11 @@ pub fn ErrorPage(
         Problem::Unauthenticated => ("/login", messages.errors.to_sign_in),
         _ => ("/", messages.errors.to_start),
     };
+    let (reason, request_id) = (problem.text(page.lang), page.request_id.clone());
     view! {
         <Page title=title>
-            <Banner tone=Tone::Bad>{problem.text(page.lang)}</Banner>
-            <p class="muted">{messages.common.request_id} ": " <code>{page.request_id.clone()}</code></p>
+            <Banner tone=Tone::Bad>{reason}</Banner>
+            <p class="muted">{messages.common.request_id} ": " <code>{request_id}</code></p>
             <p><ButtonLink href=way_out.0>{way_out.1}</ButtonLink></p>
         </Page>
     }
@@ -49,7 +50,9 @@ fn status_of(problem: Problem) -> StatusCode {
         | Problem::Finished
         | Problem::LastAdmin
         | Problem::AddressFamily
-        | Problem::LimitReached => StatusCode::CONFLICT,
+        | Problem::LimitReached
+        | Problem::ServiceLimitReached
+        | Problem::AddressLimitReached => StatusCode::CONFLICT,
         Problem::BadRequest | Problem::NoClientAddress => StatusCode::BAD_REQUEST,
         Problem::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Problem::Invalid | Problem::PasswordsDiffer => StatusCode::UNPROCESSABLE_ENTITY,

@@ -15,6 +15,8 @@ pub mod devices;
 pub mod error;
 #[cfg(test)]
 mod firmware_tests;
+pub mod guest;
+pub mod invitations;
 pub mod loading;
 pub mod login;
 pub mod not_found;
@@ -52,6 +54,8 @@ use audit::Audit;
 use dashboard::Dashboard;
 use device::Device;
 use devices::Devices;
+use guest::Guest;
+use invitations::{Invitations, NewInvitation};
 use login::Login;
 use not_found::NotFound;
 use project::Project;
@@ -93,6 +97,9 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/") view=Dashboard ssr=SsrMode::Async />
                 <Route path=path!("/sessions") view=Sessions ssr=SsrMode::Async />
                 <Route path=path!("/sessions/:id") view=Session ssr=SsrMode::Async />
+                <Route path=path!("/invitations") view=Invitations ssr=SsrMode::Async />
+                <Route path=path!("/invitations/new") view=NewInvitation ssr=SsrMode::Async />
+                <Route path=path!("/guest") view=Guest ssr=SsrMode::Async />
                 <Route path=path!("/services") view=Services ssr=SsrMode::Async />
                 <Route path=path!("/account") view=Account ssr=SsrMode::Async />
                 <Route path=path!("/admin/services") view=AdminServices ssr=SsrMode::Async />

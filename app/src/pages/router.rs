@@ -3,25 +3,28 @@
 //! The test is a link, `?test=1`: it changes nothing on the router, and so the page itself can
 //! show what was found without an error's text in the URL.
 
-use gatehouse_types::access::{Router, RouterTest};
+use gatehouse_types::access::{Router, RouterHealth, RouterTest};
 use leptos::prelude::*;
 
 use super::{
     loading::{loaded, path_value},
-    routers::RouterFields,
+    routers::{RouterFields, state_of},
 };
 use crate::{
     components::{
         Banner, Button, ButtonLink, Card, Confirm, Fact, Facts, Page, PostForm, Section,
-        StateBadge, Tone,
+        StateBadge, Time, Tone,
     },
     context::PageContext,
     format::fill,
+    i18n::{Lang, Routers as Texts},
     visit::Visit,
 };
 
-/// A clock that is off by more deserves a warning; the daemon refuses from a minute on.
-const CLOCK_TOLERANCE_MS: u64 = 10_000;
+/// A clock that is off by so much deserves a warning; the daemon refuses from a minute on.
+const CLOCK_TOLERANCE_MS: u64 = 2_000;
+/// What the way of a message may make of two clocks that agree.
+const SAME_CLOCK_MS: u64 = 100;
 
 /// The page of one router.
 #[component]
@@ -30,13 +33,14 @@ pub fn RouterPage() -> impl IntoView {
     let id = path_value("id");
     let asked = PageContext::current().query_value("test").is_some();
     let load = async move {
-        let router = portal.access.router(&actor, id?).await?;
+        let id = id?;
         let test = if asked {
-            Some(portal.access.test_router(&actor, router.id).await?)
+            Some(portal.access.test_router(&actor, id).await?)
         } else {
             None
         };
-        Ok((router, test))
+        // The test has told how the router is.
+        Ok((portal.access.router(&actor, id).await?, test))
     };
     loaded(load, |(router, test)| {
         let texts = &PageContext::current().messages().routers;
@@ -59,16 +63,12 @@ fn Connection(router: Router, test: Option<RouterTest>) -> impl IntoView {
     } else {
         texts.test
     };
-    let state = match &test {
-        None => "untested",
-        Some(test) if test.reachable => "reachable",
-        Some(_) => "unreachable",
-    };
     view! {
         <Section title=texts.connection>
-            <p><StateBadge state=state /> " " <code>{router.address}</code></p>
+            <p><StateBadge state=state_of(router.health.as_ref()) /> " " <code>{router.address}</code></p>
             {test.map(|test| view! { <Findings test=test /> })}
-            <p class="muted">{texts.test_hint}</p>
+            {router.health.map(|health| view! { <Health health=health /> })}
+            <p class="muted">{texts.state_hint} " " {texts.test_hint}</p>
             <p><ButtonLink href=format!("/admin/routers/{}?test=1", router.id)>{label}</ButtonLink></p>
         </Section>
     }
@@ -77,32 +77,80 @@ fn Connection(router: Router, test: Option<RouterTest>) -> impl IntoView {
 #[component]
 fn Findings(test: RouterTest) -> impl IntoView {
     let texts = &PageContext::current().messages().routers;
-    if !test.reachable {
-        return view! {
-            <Banner tone=Tone::Bad>{texts.test_bad} " " <span lang="en">{test.detail}</span></Banner>
-        }
-        .into_any();
+    if test.reachable {
+        return view! { <Banner tone=Tone::Good>{texts.test_good}</Banner> }.into_any();
     }
-    let milliseconds = |span_ms: i64| fill(texts.milliseconds, &[("n", &span_ms.to_string())]);
-    let latency = test
-        .latency_ms
-        .map(|span_ms| view! { <Fact term=texts.latency>{milliseconds(span_ms)}</Fact> });
-    let clock = test.clock_difference_ms.map(|span_ms| {
-        let sign = if span_ms > 0 { "+" } else { "" };
-        view! { <Fact term=texts.clock_difference>{sign} {milliseconds(span_ms)}</Fact> }
-    });
-    let sessions = test
-        .sessions
-        .map(|count| view! { <Fact term=texts.sessions_held>{count}</Fact> });
-    let clock_is_off = test
-        .clock_difference_ms
-        .is_some_and(|span_ms| span_ms.unsigned_abs() > CLOCK_TOLERANCE_MS);
     view! {
-        <Banner tone=Tone::Good>{texts.test_good}</Banner>
-        {clock_is_off.then(|| view! { <Banner tone=Tone::Warn>{texts.clock_warning}</Banner> })}
-        <Facts>{latency}{clock}{sessions}</Facts>
+        <Banner tone=Tone::Bad>{texts.test_bad} " " <span lang="en">{test.detail}</span></Banner>
     }
     .into_any()
+}
+
+/// What is known of a router, from whatever was sent to it last.
+#[component]
+fn Health(health: RouterHealth) -> impl IntoView {
+    let lang = PageContext::current().lang;
+    let texts = &lang.messages().routers;
+    let since = if health.reachable {
+        texts.reachable_since
+    } else {
+        texts.unreachable_since
+    };
+    let is_off = health
+        .clock_difference_ms
+        .is_some_and(|ahead_ms| ahead_ms.unsigned_abs() >= CLOCK_TOLERANCE_MS);
+    let cause = health
+        .detail
+        .map(|cause| view! { <Fact term=texts.cause><span lang="en">{cause}</span></Fact> });
+    let latency = health
+        .latency_ms
+        .map(|span_ms| view! { <Fact term=texts.latency>{span_text(span_ms.unsigned_abs(), texts, lang)}</Fact> });
+    let clock = health.clock_difference_ms.map(
+        |ahead_ms| view! { <Fact term=texts.clock>{clock_text(ahead_ms, texts, lang)}</Fact> },
+    );
+    let sessions = health
+        .sessions
+        .map(|count| view! { <Fact term=texts.sessions_held>{count}</Fact> });
+    let daemon = health.daemon_version.map(|version| {
+        let backend = health.backend.unwrap_or_default();
+        view! { <Fact term=texts.daemon><code>{version}</code> " " {backend}</Fact> }
+    });
+    view! {
+        {is_off.then(|| view! { <Banner tone=Tone::Warn>{texts.clock_warning}</Banner> })}
+        <Facts>
+            <Fact term=since><Time at_ms=health.since.0 /></Fact>
+            <Fact term=texts.checked_at><Time at_ms=health.checked_at.0 relative=true /></Fact>
+            {cause}
+            {latency}
+            {clock}
+            {sessions}
+            {daemon}
+        </Facts>
+    }
+}
+
+/// Says how far a clock is off.
+fn clock_text(ahead_ms: i64, texts: &Texts, lang: Lang) -> String {
+    if ahead_ms.unsigned_abs() <= SAME_CLOCK_MS {
+        return texts.clock_same.to_owned();
+    }
+    let text = if ahead_ms > 0 {
+        texts.clock_ahead
+    } else {
+        texts.clock_behind
+    };
+    let span = span_text(ahead_ms.unsigned_abs(), texts, lang);
+    fill(text, &[("span", &span)])
+}
+
+/// Writes milliseconds as such, and from a second on seconds with one decimal.
+fn span_text(span_ms: u64, texts: &Texts, lang: Lang) -> String {
+    if span_ms < 1000 {
+        return fill(texts.milliseconds, &[("n", &span_ms.to_string())]);
+    }
+    let (seconds, tenth) = (span_ms / 1000, span_ms % 1000 / 100);
+    let number = format!("{seconds}{}{tenth}", lang.decimal_mark());
+    fill(texts.seconds, &[("n", &number)])
 }
 
 #[component]
@@ -135,5 +183,21 @@ fn Removal(router: Router) -> impl IntoView {
                 extra=vec![("id", router.id.to_string())]
             />
         </Section>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_is_ahead_behind_or_the_same() {
+        let texts = &Lang::En.messages().routers;
+        let said = |ahead_ms| clock_text(ahead_ms, texts, Lang::En);
+        assert_eq!(said(-100), "the same as the portal's");
+        assert_eq!(said(350), "350 ms ahead of the portal's");
+        assert_eq!(said(-2_500), "2.5 s behind the portal's");
+        let spanish = clock_text(61_999, &Lang::Es.messages().routers, Lang::Es);
+        assert_eq!(spanish, "61,9 s por delante del reloj del portal");
     }
 }

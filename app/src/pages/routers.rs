@@ -1,13 +1,16 @@
 //! `/admin/routers` and `/admin/routers/new`: every router, and one more.
 
-use gatehouse_types::{access::Router, limits::NAME_MAX_CHARS};
+use gatehouse_types::{
+    access::{Router, RouterHealth},
+    limits::NAME_MAX_CHARS,
+};
 use leptos::prelude::*;
 
 use super::loading::{loaded, typed};
 use crate::{
     components::{
-        Button, ButtonLink, Card, CodeBlock, DataTable, EmptyState, Page, PostForm, Section,
-        TextField, Time,
+        Button, ButtonLink, Card, Choice, CodeBlock, DataTable, EmptyState, Page, PostForm,
+        Section, SelectField, StateBadge, TextField, Time,
     },
     context::PageContext,
     visit::Visit,
@@ -51,6 +54,7 @@ fn Table(routers: Vec<Router>) -> impl IntoView {
             view! {
                 <tr>
                     <td><a href=href.clone()>{router.name}</a></td>
+                    <td><StateBadge state=state_of(router.health.as_ref()) /></td>
                     <td><code>{router.address}</code></td>
                     <td class="figure">{router.protocol}</td>
                     <td><Time at_ms=router.created_at.0 /></td>
@@ -62,12 +66,22 @@ fn Table(routers: Vec<Router>) -> impl IntoView {
     let common = &messages.common;
     let heads = vec![
         common.name,
+        common.state,
         texts.address,
         texts.protocol,
         common.created_at,
         common.actions,
     ];
     view! { <DataTable caption=texts.caption heads=heads>{rows}</DataTable> }
+}
+
+/// The word of a router's state, for its badge.
+pub(super) fn state_of(health: Option<&RouterHealth>) -> &'static str {
+    match health {
+        None => "untested",
+        Some(health) if health.reachable => "reachable",
+        Some(_) => "unreachable",
+    }
 }
 
 /// The form for one more router, with the way to its values.
@@ -103,9 +117,14 @@ pub fn RouterFields(
     let messages = page.messages();
     let texts = &messages.routers;
     let new = kept.is_none();
-    let (name, address, pin) = kept.map_or_else(Default::default, |router| {
-        (router.name, router.address, router.cert_sha256)
+    let (name, address, pin, protocol) = kept.map_or_else(Default::default, |router| {
+        let protocol = router.protocol.to_string();
+        (router.name, router.address, router.cert_sha256, protocol)
     });
+    let protocols = vec![
+        Choice::new("2", texts.protocol_ours),
+        Choice::new("1", texts.protocol_original),
+    ];
     let key_hint = if new { texts.key_hint } else { texts.key_keep };
     view! {
         <TextField
@@ -132,6 +151,13 @@ pub fn RouterFields(
             required=true
             max_chars=95
             mono=true
+        />
+        <SelectField
+            name="protocol"
+            label=texts.protocol
+            options=protocols
+            selected=typed(&page, "protocol", &protocol)
+            hint=texts.protocol_hint
         />
         <TextField
             name="api_key"

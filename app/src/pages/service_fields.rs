@@ -1,7 +1,7 @@
 //! The fields of a service, for a new one and for one that is there.
 
 use gatehouse_types::{
-    access::{Router, Service},
+    access::{Router, Service, Wake},
     limits::{NAME_MAX_CHARS, PUBLIC_PORTS, SESSION_MAX_MINUTES, TEXT_MAX_CHARS},
 };
 use leptos::prelude::*;
@@ -108,6 +108,38 @@ pub fn ServiceFields(
             value=value("max_minutes")
             required=true
         />
+        <WakeFields wake=value("wake") mac=value("mac") url=value("url") />
+    }
+}
+
+#[component]
+fn WakeFields(wake: String, mac: String, url: String) -> impl IntoView {
+    let texts = &PageContext::current().messages().services;
+    let wakes = vec![
+        Choice::new("none", texts.wake_none),
+        Choice::new("wol", texts.wake_wol),
+        Choice::new("webhook", texts.wake_webhook),
+    ];
+    view! {
+        <SelectField name="wake" label=texts.wake options=wakes selected=wake />
+        <TextField
+            name="mac"
+            label=texts.wake_mac
+            hint=texts.wake_mac_hint
+            scope="wake"
+            value=mac
+            max_chars=20
+            mono=true
+        />
+        <TextField
+            name="url"
+            label=texts.wake_url
+            hint=texts.wake_url_hint
+            scope="wake"
+            value=url
+            max_chars=500
+            mono=true
+        />
     }
 }
 
@@ -119,6 +151,7 @@ fn start(name: &str) -> String {
         "url_path" => "/".to_owned(),
         "default_minutes" => USUAL_MINUTES.to_string(),
         "max_minutes" => LONGEST_MINUTES.to_string(),
+        "wake" => "none".to_owned(),
         _ => String::new(),
     }
 }
@@ -137,6 +170,18 @@ fn member(service: &Service, name: &str) -> String {
         "url_path" => service.url_path.clone(),
         "default_minutes" => service.default_minutes.to_string(),
         "max_minutes" => service.max_minutes.to_string(),
-        _ => String::new(),
+        _ => wake_member(service.wake.as_ref(), name),
     }
+}
+
+fn wake_member(wake: Option<&Wake>, name: &str) -> String {
+    let told = match (name, wake) {
+        ("wake", None) => "none",
+        ("wake", Some(Wake::Wol { .. })) => "wol",
+        ("wake", Some(Wake::Webhook { .. })) => "webhook",
+        ("mac", Some(Wake::Wol { mac })) => mac,
+        ("url", Some(Wake::Webhook { url })) => url,
+        _ => "",
+    };
+    told.to_owned()
 }

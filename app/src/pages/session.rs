@@ -3,23 +3,24 @@
 use std::time::Duration;
 
 use gatehouse_core::{Actor, Error, Portal, Result};
-use gatehouse_types::access::{AccessSession, EndReason, Service, SessionState};
+use gatehouse_types::access::{AccessSession, EndReason, Service, SessionState, WakeStep};
 use leptos::prelude::*;
 use leptos_meta::Meta;
 use uuid::Uuid;
 
 use super::{
     loading::{loaded, path_value},
-    session_parts::{CloseSession, Extend, OpenService, WayIn},
+    session_parts::{CloseSession, Extend, GuestMark, MoveHere, OpenService, WayIn, session_rev},
     sessions::duration,
 };
 use crate::{
     components::{
-        Banner, Card, Fact, Facts, IslandScripts, Page, Section, SessionCountdown, StateBadge,
-        Time, Tone, end_reason,
+        Banner, Card, Fact, Facts, KeptFresh, LivePart, LiveUpdates, Page, Section,
+        SessionCountdown, StateBadge, Time, Tone, end_reason, size, state_word,
     },
     context::PageContext,
     format::fill,
+    i18n::Sessions,
     visit::Visit,
 };
 
@@ -46,13 +47,21 @@ pub fn Session() -> impl IntoView {
                 .clone()
                 .filter(|_| own && over)
                 .map(|service| view! { <Again service=service session=session.clone() /> });
+            let part = LivePart {
+                name: "session".to_owned(),
+                rev: session_rev(&session),
+                says: Some(state_word(session.state.as_str()).to_owned()),
+            };
             view! {
                 <Page title=title back=("/sessions".to_owned(), texts.back.to_owned())>
-                    <Standing session=session.clone() />
-                    {(session.state == SessionState::Open).then(|| view! { <Live session=session.clone() service=service /> })}
-                    {again}
-                    <WhatItLetsIn session=session.clone() owner=owner />
-                    <CloseSession session=session back="session" />
+                    <LiveUpdates />
+                    <KeptFresh part=part>
+                        <Standing session=session.clone() />
+                        {(session.state == SessionState::Open).then(|| view! { <Live session=session.clone() service=service /> })}
+                        {again}
+                        <WhatItLetsIn session=session.clone() owner=owner />
+                        <CloseSession session=session back="session" />
+                    </KeptFresh>
                 </Page>
             }
         },
@@ -91,18 +100,31 @@ fn Standing(session: AccessSession) -> impl IntoView {
     match session.state {
         SessionState::Pending => view! {
             <Meta http_equiv="refresh" content=LOOK_AGAIN.as_secs().to_string() />
-            <Banner tone=Tone::Busy title=page.messages().states.pending>{texts.pending_text}</Banner>
+            <Banner tone=Tone::Busy title=page.messages().states.pending>{step_text(&session, texts)}</Banner>
         }
         .into_any(),
         SessionState::Closing => {
             view! { <Banner tone=Tone::Busy title=page.messages().states.closing>{texts.closing_text}</Banner> }.into_any()
         }
         SessionState::Failed => {
-            let refused = session.end_reason == Some(EndReason::RouterRefused);
-            let text = if refused { texts.failed_refused } else { texts.failed_unreachable };
+            let text = match session.end_reason {
+                Some(EndReason::RouterRefused) => texts.failed_refused,
+                Some(EndReason::WakeFailed) => texts.failed_wake,
+                Some(EndReason::NotAwake) => texts.failed_not_awake,
+                _ => texts.failed_unreachable,
+            };
             view! { <Banner tone=Tone::Bad title=page.messages().states.failed>{text}</Banner> }.into_any()
         }
         SessionState::Open | SessionState::Closed => ().into_any(),
+    }
+}
+
+const fn step_text(session: &AccessSession, texts: &Sessions) -> &'static str {
+    match session.step {
+        None => texts.pending_text,
+        Some(WakeStep::Waking) => texts.waking_text,
+        Some(WakeStep::Waiting) => texts.waiting_text,
+        Some(WakeStep::Opening) => texts.opening_text,
     }
 }
 
@@ -111,9 +133,9 @@ fn Live(session: AccessSession, service: Option<Service>) -> impl IntoView {
     let href = format!("/sessions/{}", session.id);
     view! {
         <Card>
-            <IslandScripts />
             <SessionCountdown expires_at_ms=session.expires_at.0 href=href />
             <WayIn session=session.clone() />
+            <MoveHere session=session.clone() back="session" />
             <Extend session=session service=service back="session" />
         </Card>
     }
@@ -156,17 +178,23 @@ fn WhatItLetsIn(session: AccessSession, owner: Option<String>) -> impl IntoView 
     };
     let lasted =
         duration(&session).map(|lasted| view! { <Fact term=texts.duration>{lasted}</Fact> });
+    let traffic = session.traffic_bytes.map(|bytes| {
+        view! {
+            <Fact term=texts.traffic>{size(bytes)} " " <span class="muted">{texts.traffic_hint}</span></Fact>
+        }
+    });
     view! {
         <Section title=texts.facts_title>
             <Facts>
                 <Fact term=common.state><StateBadge state=session.state.as_str() /></Fact>
                 {owner_fact}
-                <Fact term=texts.let_in><code>{session.client_ip}</code></Fact>
+                <Fact term=texts.let_in><code>{session.client_ip}</code> " " <GuestMark guest=session.guest /></Fact>
                 <Fact term=texts.service><code>{format!("{}:{}", session.host, session.public_port)}</code></Fact>
                 <Fact term=texts.requested_at><Time at_ms=session.requested_at.0 /></Fact>
                 {opened}
                 {end}
                 {lasted}
+                {traffic}
                 {reason}
             </Facts>
         </Section>

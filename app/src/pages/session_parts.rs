@@ -1,10 +1,11 @@
 //! What the dashboard and the pages of sessions share: the way in, more time, the end.
 
-use gatehouse_types::access::{AccessSession, Service, SessionState};
+use gatehouse_core::access::DirectWay;
+use gatehouse_types::access::{AccessSession, Service, SessionGuest, SessionState, WakeStep};
 use leptos::prelude::*;
 
 use crate::{
-    components::{Button, ButtonLink, Chips, Confirm, Look, PostForm, minute_choices},
+    components::{Badge, Button, ButtonLink, Chips, Confirm, Look, PostForm, Tone, minute_choices},
     context::PageContext,
     format::fill,
 };
@@ -27,6 +28,75 @@ pub fn WayIn(
         &[("host", &session.host), ("port", &port)],
     );
     view! { <p>{notice}</p> }.into_any()
+}
+
+/// The way to a service for somebody in its LAN.
+#[component]
+pub fn Direct(
+    /// Where it is.
+    way: DirectWay,
+) -> impl IntoView {
+    let texts = &PageContext::current().messages().dashboard;
+    let there = if let Some(url) = way.url {
+        view! { <ButtonLink href=url new_tab=true>{texts.go_direct}</ButtonLink> }.into_any()
+    } else {
+        let port = way.port.to_string();
+        let notice = fill(texts.connect_to, &[("host", &way.host), ("port", &port)]);
+        view! { <p>{notice}</p> }.into_any()
+    };
+    view! {
+        {there}
+        <p class="muted">{texts.in_lan}</p>
+    }
+}
+
+/// The form that moves a session to the reader's address; nothing where it is that already, where
+/// that cannot be told or is of another family, or where somebody else opened the session.
+#[component]
+pub fn MoveHere(
+    /// The session that is open.
+    session: AccessSession,
+    /// Where to come back to: `dashboard` or `session`.
+    back: &'static str,
+) -> impl IntoView {
+    let page = PageContext::current();
+    let texts = &page.messages().dashboard;
+    let own = page
+        .actor
+        .as_ref()
+        .is_some_and(|viewer| viewer.id == session.user_id.to_string());
+    let is_v4 = |ip: &str| !ip.contains(':');
+    let here = page.client_ip.map(|ip| ip.to_string()).filter(|ip| {
+        own && session.guest.is_none()
+            && *ip != session.client_ip
+            && is_v4(ip) == is_v4(&session.client_ip)
+    });
+    here.map(|ip| {
+        let hint = fill(
+            texts.move_hint,
+            &[("old", &session.client_ip), ("new", &ip)],
+        );
+        view! {
+            <PostForm action="/api/ui/move_session">
+                <input type="hidden" name="id" value=session.id.to_string() />
+                <input type="hidden" name="back" value=back />
+                <p class="muted">{hint}</p>
+                <Button look=Look::Plain>{texts.move_here}</Button>
+            </PostForm>
+        }
+    })
+}
+
+/// Says whose invitation opened a session; nothing when its owner did.
+#[component]
+pub fn GuestMark(
+    /// Who was invited, if anybody.
+    guest: Option<SessionGuest>,
+) -> impl IntoView {
+    let text = PageContext::current().messages().invitations.guest_of;
+    guest.map(|guest| {
+        view! { <Badge tone=Tone::Idle label=fill(text, &[("label", &guest.label)]) /> }
+    })
 }
 
 /// The form that opens a service for a chosen time.
@@ -115,6 +185,17 @@ pub fn CloseSession(
     })
 }
 
+/// What a page says about a session, in short: it changes when the session does.
+pub fn session_rev(session: &AccessSession) -> String {
+    let (state, end_ms) = (session.state.as_str(), session.expires_at.0);
+    let finished_ms = session.finished_at.map_or(0, |at| at.0);
+    let step = session.step.map_or("", WakeStep::as_str);
+    format!(
+        "{}:{state}:{step}:{}:{end_ms}:{finished_ms};",
+        session.id, session.client_ip
+    )
+}
+
 const fn can_be_closed(state: SessionState) -> bool {
     matches!(state, SessionState::Pending | SessionState::Open)
 }
@@ -139,6 +220,7 @@ pub(super) mod tests {
             service_name: "Printer <1>".to_owned(),
             user_id: Uuid::from_u128(3),
             state,
+            step: None,
             client_ip: "203.0.113.9".to_owned(),
             host: "192.0.2.1".to_owned(),
             public_port: 8080,
@@ -148,6 +230,8 @@ pub(super) mod tests {
             expires_at: Timestamp(now_ms + left_minutes * MINUTE_MS),
             finished_at: None,
             end_reason: None,
+            traffic_bytes: None,
+            guest: None,
         }
     }
 

@@ -10,11 +10,15 @@ use gatehouse_types::{
 use leptos::prelude::*;
 use uuid::Uuid;
 
-use super::{loading::loaded, people::addresses, session_parts::CloseSession};
+use super::{
+    loading::loaded,
+    people::addresses,
+    session_parts::{CloseSession, GuestMark, session_rev},
+};
 use crate::{
     components::{
-        ButtonLink, DataTable, EmptyState, IslandScripts, Look, NextPage, Page, Section,
-        SessionCountdown, StateBadge, Time, end_reason,
+        ButtonLink, DataTable, EmptyState, KeptFresh, LivePart, LiveUpdates, Look, NextPage, Page,
+        Section, SessionCountdown, StateBadge, Time, end_reason, size,
     },
     context::PageContext,
     format::clock_text,
@@ -40,13 +44,31 @@ pub fn Sessions() -> impl IntoView {
     let after = PageContext::current().query_value("after");
     loaded(async move { find(&portal, &actor, after).await }, |found| {
         let texts = &PageContext::current().messages().sessions;
+        let is_newest = found.open.is_some();
+        let past = part("past", &found.rest.items);
+        let addresses = found.addresses.clone();
+        let open = found.open.map(|open| {
+            let part = part("open", &open);
+            view! { <KeptFresh part=part><Open sessions=open addresses=addresses /></KeptFresh> }
+        });
         view! {
             <Page title=texts.title intro=texts.intro>
-                {found.open.map(|open| view! { <Open sessions=open addresses=found.addresses.clone() /> })}
-                <Past sessions=found.rest addresses=found.addresses />
+                {is_newest.then(|| view! { <LiveUpdates /> })}
+                {open}
+                <KeptFresh part=past>
+                    <Past sessions=found.rest addresses=found.addresses />
+                </KeptFresh>
             </Page>
         }
     })
+}
+
+fn part(name: &str, sessions: &[AccessSession]) -> LivePart {
+    LivePart {
+        name: name.to_owned(),
+        rev: sessions.iter().map(session_rev).collect(),
+        says: None,
+    }
 }
 
 async fn find(portal: &Portal, actor: &Actor, after: Option<String>) -> Result<Found> {
@@ -110,7 +132,7 @@ fn Open(sessions: Vec<AccessSession>, addresses: BTreeMap<Uuid, String>) -> impl
                     <td><a href=href.clone()>{session.service_name.clone()}</a></td>
                     {page.is_admin().then(|| owner_cell(&session, &addresses))}
                     <td><StateBadge state=session.state.as_str() /></td>
-                    <td><code>{session.client_ip.clone()}</code></td>
+                    <td><code>{session.client_ip.clone()}</code> " " <GuestMark guest=session.guest.clone() /></td>
                     <td><SessionCountdown expires_at_ms=session.expires_at.0 href=href.clone() /></td>
                     <td>
                         <div class="row">
@@ -124,7 +146,6 @@ fn Open(sessions: Vec<AccessSession>, addresses: BTreeMap<Uuid, String>) -> impl
         .collect_view();
     view! {
         <Section title=texts.caption_open>
-            <IslandScripts />
             <DataTable caption=texts.list_open heads=heads>{rows}</DataTable>
         </Section>
     }
@@ -157,7 +178,7 @@ fn Past(sessions: ListPage<AccessSession>, addresses: BTreeMap<Uuid, String>) ->
     let heads = heads
         .into_iter()
         .flatten()
-        .chain([texts.opened_at, texts.duration])
+        .chain([texts.opened_at, texts.duration, texts.traffic])
         .collect();
     let rows = sessions
         .items
@@ -170,9 +191,10 @@ fn Past(sessions: ListPage<AccessSession>, addresses: BTreeMap<Uuid, String>) ->
                     {page.is_admin().then(|| owner_cell(&session, &addresses))}
                     <td><StateBadge state=session.state.as_str() /></td>
                     <td>{reason.unwrap_or("–")}</td>
-                    <td><code>{session.client_ip.clone()}</code></td>
+                    <td><code>{session.client_ip.clone()}</code> " " <GuestMark guest=session.guest.clone() /></td>
                     <td>{opened_at(&session)}</td>
                     <td class="figure">{duration(&session).unwrap_or_else(|| "–".to_owned())}</td>
+                    <td class="figure">{session.traffic_bytes.map_or_else(|| "–".to_owned(), size)}</td>
                 </tr>
             }
         })

@@ -27,6 +27,8 @@ pub enum Who {
     Account(Account),
     /// A device with its token.
     Device(DeviceActor),
+    /// Somebody who holds the link of an invitation.
+    Guest(GuestActor),
     /// A program that knows the admin secret of POST `/admin/generate_token`.
     AdminSecret,
     /// The portal itself: its keeper or its command line.
@@ -44,6 +46,17 @@ pub struct Account {
     pub role: Role,
     /// The sign-in session it came with.
     pub sign_in_id: Uuid,
+    /// The count of changes to services and grants that was read along with it, if it was.
+    pub change_seq: Option<i64>,
+}
+
+/// Somebody without an account who was invited.
+#[derive(Debug, Clone)]
+pub struct GuestActor {
+    /// The invitation.
+    pub invitation_id: Uuid,
+    /// What it is labelled with.
+    pub label: String,
 }
 
 /// A device that showed a good token.

@@ -143,6 +143,11 @@ fn describe(who: &Who) -> (&'static str, Option<String>, String) {
             Some(device.device_id.to_string()),
             device.project.clone(),
         ),
+        Who::Guest(guest) => (
+            "guest",
+            Some(guest.invitation_id.to_string()),
+            guest.label.clone(),
+        ),
         Who::AdminSecret => ("admin_secret", None, "admin secret".into()),
         Who::System => ("system", None, "gatehouse".into()),
     }

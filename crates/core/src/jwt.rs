@@ -42,7 +42,7 @@ pub(crate) trait Times {
 
 impl TokenKey {
     /// `typ` is written into the header and must come back.
-    pub(crate) fn new(key: &[u8; 32], typ: &'static str) -> Self {
+    pub(crate) fn new(key: &[u8], typ: &'static str) -> Self {
         install_hs256();
         let mut validation = Validation::new(Algorithm::HS256);
         // Times are checked against the injected clock, below.

@@ -22,6 +22,7 @@ pub mod ports;
 mod seal;
 #[cfg(test)]
 mod testing;
+pub mod upkeep;
 
 pub use actor::Actor;
 pub use error::{Error, Result, Source};

@@ -14,7 +14,9 @@ use crate::{
     audit::Audit,
     firmware::{Firmware, FirmwareSettings},
     identity::Identity,
+    jwt::TokenKey,
     ports::{Ports, access::SessionFilter},
+    upkeep::Upkeep,
 };
 
 /// What the operator sets for the rooms.
@@ -22,6 +24,8 @@ use crate::{
 pub struct Settings {
     /// The portal's own secret, 32 random bytes; every key of its own comes from it.
     pub secret: [u8; 32],
+    /// Shared with home backends that wake hosts, where there are any.
+    pub webhook_secret: Option<String>,
     /// Limits and defaults of firmware.
     pub firmware: FirmwareSettings,
 }
@@ -36,6 +40,8 @@ pub struct Portal {
     pub firmware: Firmware,
     /// The audit trail.
     pub audit: Audit,
+    /// What is forgotten.
+    pub upkeep: Upkeep,
 }
 
 impl Portal {
@@ -46,16 +52,24 @@ impl Portal {
     pub fn new(ports: Ports, settings: &Settings) -> Result<Arc<Self>> {
         let key = |purpose: &str| derive_key(&settings.secret, purpose);
         let audit = Audit::new(ports.clone());
+        let webhook_secret = settings.webhook_secret.as_deref();
+        let webhook_key = webhook_secret.map(|secret| TokenKey::new(secret.as_bytes(), "JWT"));
         Ok(Arc::new(Self {
             identity: Identity::new(ports.clone(), audit.clone(), &key("api token")?)?,
-            access: Access::new(ports.clone(), audit.clone(), &key("sealed columns")?),
+            access: Access::new(
+                ports.clone(),
+                audit.clone(),
+                &key("sealed columns")?,
+                webhook_key,
+            ),
             firmware: Firmware::new(
-                ports,
+                ports.clone(),
                 audit.clone(),
                 settings.firmware,
                 &key("device token")?,
             ),
             audit,
+            upkeep: Upkeep::new(ports),
         }))
     }
 

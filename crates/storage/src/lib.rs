@@ -20,6 +20,7 @@ mod devices;
 mod failure;
 mod file_blobs;
 mod handle;
+mod invitations;
 mod postgres;
 mod projects;
 mod releases;
@@ -27,6 +28,7 @@ mod routers;
 mod services;
 mod sign_ins;
 mod sqlite;
+mod upkeep;
 mod users;
 
 pub use file_blobs::FileBlobs;

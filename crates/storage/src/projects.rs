@@ -29,7 +29,7 @@ const REVOKE_TOKENS: &str = "
     UPDATE device_tokens SET revoked_at_ms = $2 WHERE project_id = $1 AND revoked_at_ms IS NULL";
 const LIST_REVOKED: &str = "
     SELECT jti FROM device_tokens WHERE revoked_at_ms IS NOT NULL AND expires_at_ms > $1 ORDER BY jti";
-const CHANGE_SEQ: &str = "SELECT change_seq FROM portal_state WHERE id = 1";
+pub(crate) const CHANGE_SEQ: &str = "SELECT change_seq FROM portal_state WHERE id = 1";
 const RAISE_CHANGE_SEQ: &str = "UPDATE portal_state SET change_seq = change_seq + 1 WHERE id = 1";
 
 for_both! {

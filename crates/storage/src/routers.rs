@@ -74,14 +74,14 @@ for_both! {
         }
 
         async fn remove_router(&self, id: Uuid, now_ms: i64) -> StoreResult<bool> {
-            let mut tx = self.begin().await?;
-            let removed = sqlx::query(REMOVE).bind(id).bind(now_ms).execute(&mut *tx).await.map_err(store_error)?;
+            let mut change = self.begin_change().await?;
+            let removed = sqlx::query(REMOVE).bind(id).bind(now_ms).execute(&mut *change).await.map_err(store_error)?;
             if removed.rows_affected() == 0 {
                 return Ok(false);
             }
-            sqlx::query(REMOVE_GRANTS).bind(id).execute(&mut *tx).await.map_err(store_error)?;
-            sqlx::query(REMOVE_SERVICES).bind(id).bind(now_ms).execute(&mut *tx).await.map_err(store_error)?;
-            tx.commit().await.map_err(store_error)?;
+            sqlx::query(REMOVE_GRANTS).bind(id).execute(&mut *change).await.map_err(store_error)?;
+            sqlx::query(REMOVE_SERVICES).bind(id).bind(now_ms).execute(&mut *change).await.map_err(store_error)?;
+            change.commit().await.map_err(store_error)?;
             Ok(true)
         }
     }

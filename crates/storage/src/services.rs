@@ -3,38 +3,34 @@
 use async_trait::async_trait;
 use gatehouse_core::ports::{
     StoreResult,
-    access::{ServiceRecord, Services},
+    access::{DirectoryRows, ServiceRecord, Services},
 };
 use gatehouse_types::access::{ServiceKind, Transport};
 use sqlx::Row as _;
 use uuid::Uuid;
 
 use crate::{
-    column::{ip, port, word},
+    column::{ip, json, port, to_json, word},
     failure::store_error,
+    projects::CHANGE_SEQ,
 };
 
 const INSERT: &str = "
     INSERT INTO services (id, router_id, name, description, icon, lan_ip, lan_port, public_port,
-        transport, kind, url_path, default_minutes, max_minutes, created_at_ms)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+        transport, kind, url_path, default_minutes, max_minutes, created_at_ms, wake_json)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
 const GET: &str = "
     SELECT id, router_id, name, description, icon, lan_ip, lan_port, public_port,
-        transport, kind, url_path, default_minutes, max_minutes, created_at_ms
+        transport, kind, url_path, default_minutes, max_minutes, created_at_ms, wake_json
     FROM services WHERE id = $1 AND removed_at_ms IS NULL";
 const LIST: &str = "
     SELECT id, router_id, name, description, icon, lan_ip, lan_port, public_port,
-        transport, kind, url_path, default_minutes, max_minutes, created_at_ms
+        transport, kind, url_path, default_minutes, max_minutes, created_at_ms, wake_json
     FROM services WHERE removed_at_ms IS NULL ORDER BY lower(name), id";
-const LIST_OF: &str = "
-    SELECT id, router_id, name, description, icon, lan_ip, lan_port, public_port,
-        transport, kind, url_path, default_minutes, max_minutes, created_at_ms
-    FROM services JOIN service_grants ON service_id = id
-    WHERE user_id = $1 AND removed_at_ms IS NULL ORDER BY lower(name), id";
 const UPDATE: &str = "
     UPDATE services
     SET router_id = $2, name = $3, description = $4, icon = $5, lan_ip = $6, lan_port = $7, public_port = $8,
-        transport = $9, kind = $10, url_path = $11, default_minutes = $12, max_minutes = $13
+        transport = $9, kind = $10, url_path = $11, default_minutes = $12, max_minutes = $13, wake_json = $14
     WHERE id = $1 AND removed_at_ms IS NULL";
 const REMOVE: &str =
     "UPDATE services SET removed_at_ms = $2 WHERE id = $1 AND removed_at_ms IS NULL";
@@ -57,6 +53,7 @@ for_both! {
     #[async_trait]
     impl Services for Backend {
         async fn insert_service(&self, service: &ServiceRecord) -> StoreResult<()> {
+            let mut change = self.begin_change().await?;
             sqlx::query(INSERT)
                 .bind(service.id)
                 .bind(service.router_id)
@@ -72,10 +69,11 @@ for_both! {
                 .bind(service.default_minutes)
                 .bind(service.max_minutes)
                 .bind(service.created_at_ms)
-                .execute(self.writes())
+                .bind(service.wake.as_ref().map(to_json))
+                .execute(&mut *change)
                 .await
-                .map(drop)
-                .map_err(store_error)
+                .map_err(store_error)?;
+            change.commit().await.map_err(store_error)
         }
 
         async fn service(&self, id: Uuid) -> StoreResult<Option<ServiceRecord>> {
@@ -83,13 +81,13 @@ for_both! {
             found.map_err(store_error)
         }
 
-        async fn list_services(&self) -> StoreResult<Vec<ServiceRecord>> {
-            sqlx::query(LIST).try_map(|row| service(&row)).fetch_all(self.reads()).await.map_err(store_error)
-        }
-
-        async fn list_services_of(&self, user_id: Uuid) -> StoreResult<Vec<ServiceRecord>> {
-            let found = sqlx::query(LIST_OF).bind(user_id).try_map(|row| service(&row)).fetch_all(self.reads()).await;
-            found.map_err(store_error)
+        async fn load_directory(&self) -> StoreResult<DirectoryRows> {
+            let mut snapshot = self.begin_snapshot().await?;
+            let change_seq = sqlx::query_scalar(CHANGE_SEQ).fetch_one(&mut *snapshot).await.map_err(store_error)?;
+            let services =
+                sqlx::query(LIST).try_map(|row| service(&row)).fetch_all(&mut *snapshot).await.map_err(store_error)?;
+            let grants = sqlx::query_as(ALL_GRANTS).fetch_all(&mut *snapshot).await.map_err(store_error)?;
+            Ok(DirectoryRows { change_seq, services, grants })
         }
 
         async fn is_granted(&self, service_id: Uuid, user_id: Uuid) -> StoreResult<bool> {
@@ -98,6 +96,7 @@ for_both! {
         }
 
         async fn update_service(&self, service: &ServiceRecord) -> StoreResult<bool> {
+            let mut change = self.begin_change().await?;
             let updated = sqlx::query(UPDATE)
                 .bind(service.id)
                 .bind(service.router_id)
@@ -112,26 +111,24 @@ for_both! {
                 .bind(&service.url_path)
                 .bind(service.default_minutes)
                 .bind(service.max_minutes)
-                .execute(self.writes())
+                .bind(service.wake.as_ref().map(to_json))
+                .execute(&mut *change)
                 .await
                 .map_err(store_error)?;
+            change.commit().await.map_err(store_error)?;
             Ok(updated.rows_affected() == 1)
         }
 
         async fn remove_service(&self, id: Uuid, now_ms: i64) -> StoreResult<bool> {
-            let mut tx = self.begin().await?;
-            let removed = sqlx::query(REMOVE).bind(id).bind(now_ms).execute(&mut *tx).await.map_err(store_error)?;
-            sqlx::query(REMOVE_GRANTS).bind(id).execute(&mut *tx).await.map_err(store_error)?;
-            tx.commit().await.map_err(store_error)?;
+            let mut change = self.begin_change().await?;
+            let removed = sqlx::query(REMOVE).bind(id).bind(now_ms).execute(&mut *change).await.map_err(store_error)?;
+            sqlx::query(REMOVE_GRANTS).bind(id).execute(&mut *change).await.map_err(store_error)?;
+            change.commit().await.map_err(store_error)?;
             Ok(removed.rows_affected() == 1)
         }
 
         async fn grants(&self, service_id: Uuid) -> StoreResult<Vec<Uuid>> {
             sqlx::query_scalar(GRANTS).bind(service_id).fetch_all(self.reads()).await.map_err(store_error)
-        }
-
-        async fn all_grants(&self) -> StoreResult<Vec<(Uuid, Uuid)>> {
-            sqlx::query_as(ALL_GRANTS).fetch_all(self.reads()).await.map_err(store_error)
         }
 
         async fn set_grants(&self, service_id: Uuid, users: &[Uuid]) -> StoreResult<()> {
@@ -165,6 +162,7 @@ for_both! {
             url_path: row.try_get("url_path")?,
             default_minutes: row.try_get("default_minutes")?,
             max_minutes: row.try_get("max_minutes")?,
+            wake: row.try_get::<Option<&str>, _>("wake_json")?.map(json).transpose()?,
             created_at_ms: row.try_get("created_at_ms")?,
         })
     }

@@ -36,12 +36,12 @@ async fn put(blobs: &FileBlobs, content: &[u8]) -> String {
 }
 
 async fn get(blobs: &FileBlobs, sha256: &str, range: std::ops::Range<u64>) -> io::Result<Vec<u8>> {
-    let stream = blobs
+    let part = blobs
         .read(sha256, range)
         .await
         .unwrap()
         .expect("the blob is there");
-    let chunks: Vec<Bytes> = stream.try_collect().await?;
+    let chunks: Vec<Bytes> = part.bytes.try_collect().await?;
     assert!(
         chunks
             .iter()
@@ -251,6 +251,36 @@ async fn the_same_bytes_again_make_a_rotten_image_whole() {
     fs::write(&path, "firmwarE").unwrap();
     assert_eq!(put(&blobs, b"firmware").await, sha256);
     assert_eq!(get(&blobs, &sha256, 0..8).await.unwrap(), b"firmware");
+}
+
+#[tokio::test]
+async fn a_stamp_stays_while_nothing_changes_and_not_longer() {
+    let (folder, blobs) = folder();
+    let sha256 = put(&blobs, b"firmware").await;
+    let path = folder.path().join("blobs").join(&sha256[..2]).join(&sha256);
+    let stamp = async || {
+        let part = blobs.read(&sha256, 0..1).await.unwrap();
+        part.expect("the blob is there").stamp
+    };
+    let whole = stamp().await;
+    assert_eq!(whole.size_bytes, 8);
+    get(&blobs, &sha256, 0..8).await.unwrap();
+    assert_eq!(stamp().await, whole, "reading changes nothing");
+
+    let written = fs::metadata(&path).unwrap().modified().unwrap();
+    // The kernel's clock for this may stand still for a few milliseconds.
+    while stamp().await == whole {
+        fs::write(&path, "firmwarE").unwrap();
+        File::options()
+            .write(true)
+            .open(&path)
+            .and_then(|file| file.set_modified(written))
+            .unwrap();
+    }
+    let rotten = stamp().await;
+    assert_eq!((rotten.inode, rotten.size_bytes), (whole.inode, 8));
+    put(&blobs, b"firmware").await;
+    assert_ne!(stamp().await.inode, rotten.inode, "another file");
 }
 
 #[tokio::test]

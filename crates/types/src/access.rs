@@ -1,10 +1,20 @@
 //! Routers, services and access sessions.
 
+mod health;
+mod invitation;
+mod live;
 mod session;
+mod wake;
 
+pub use health::RouterHealth;
+pub use invitation::{
+    Invitation, InvitationState, InvitationWithLink, NewInvitation, SessionGuest,
+};
+pub use live::{EventsQuery, Reach, ServiceReach};
 pub use session::{
     AccessSession, EndReason, ExtendSession, OpenSession, SessionQuery, SessionState,
 };
+pub use wake::{Wake, WakeStep};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -27,6 +37,9 @@ pub struct Router {
     pub protocol: i64,
     /// When it was added.
     pub created_at: Timestamp,
+    /// How it was when it was last asked; missing while this portal has not asked it yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<RouterHealth>,
 }
 
 /// POST `/api/v1/routers`.
@@ -44,7 +57,7 @@ pub struct NewRouter {
     pub aes_key: String,
     /// SHA-256 of the daemon's certificate, 64 hex digits (colons are fine).
     pub cert_sha256: String,
-    /// 2; version 1 is not spoken yet.
+    /// 2, or 1 for the original daemon.
     pub protocol: i64,
 }
 
@@ -68,7 +81,7 @@ pub struct RouterChange {
     /// 64 hex digits.
     #[serde(deserialize_with = "present")]
     pub cert_sha256: Option<String>,
-    /// 2.
+    /// 2, or 1 for the original daemon.
     #[serde(deserialize_with = "present")]
     pub protocol: Option<i64>,
 }
@@ -179,9 +192,8 @@ pub struct Service {
     pub default_minutes: i64,
     /// The most an owner may ask for, 1..=480 minutes.
     pub max_minutes: i64,
-    /// How to wake it; always `null` in this version.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
-    pub wake: Option<serde_json::Value>,
+    /// How to wake it before it is opened; `null` when it need not be.
+    pub wake: Option<Wake>,
     /// Who may open it; admins only, empty for owners.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub granted_to: Vec<Uuid>,
@@ -231,10 +243,9 @@ pub struct NewService {
     /// 240 when missing.
     #[serde(default = "default_max_minutes")]
     pub max_minutes: i64,
-    /// Only `null` in this version.
+    /// How to wake it before it is opened; `null` or missing when it need not be.
     #[serde(default)]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
-    pub wake: Option<serde_json::Value>,
+    pub wake: Option<Wake>,
 }
 
 fn default_icon() -> String {
@@ -302,6 +313,10 @@ pub struct ServiceChange {
     /// 1..=480.
     #[serde(deserialize_with = "present")]
     pub max_minutes: Option<i64>,
+    /// How to wake it before it is opened; `null` when it need not be any more.
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Wake>))]
+    pub wake: Option<Option<Wake>>,
 }
 
 /// PUT `/api/v1/services/{id}/grants`.

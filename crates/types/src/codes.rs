@@ -24,8 +24,12 @@ pub const OTHER_BYTES: &str = "other_bytes";
 pub const FINISHED: &str = "finished";
 /// 409: the last admin cannot be removed, disabled or demoted.
 pub const LAST_ADMIN: &str = "last_admin";
-/// 409: a session limit is reached.
+/// 409: the account has as many sessions open as it may have.
 pub const LIMIT_REACHED: &str = "limit_reached";
+/// 409: the service is open as often as it may be.
+pub const SERVICE_LIMIT_REACHED: &str = "service_limit_reached";
+/// 409: the client's address has as many sessions open as it may have.
+pub const ADDRESS_LIMIT_REACHED: &str = "address_limit_reached";
 /// 409: the client and the service speak different address families.
 pub const ADDRESS_FAMILY: &str = "address_family";
 /// 412: a precondition header does not hold.

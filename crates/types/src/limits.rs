@@ -18,6 +18,10 @@ pub const PROJECT_NAME_MAX_BYTES: usize = 64;
 pub const FILE_NAME_MAX_BYTES: usize = 96;
 /// Most minutes any access session may last.
 pub const SESSION_MAX_MINUTES: i64 = 480;
+/// Longest time that an invitation can be used, in minutes: 30 days.
+pub const INVITATION_MAX_MINUTES: i64 = 30 * 24 * 60;
+/// Most uses of one invitation.
+pub const INVITATION_MAX_USES: i64 = 100;
 /// Public ports that a router may open.
 pub const PUBLIC_PORTS: std::ops::RangeInclusive<u16> = 1024..=65534;
 

@@ -10,6 +10,8 @@ mod audit;
 pub mod auth;
 mod devices;
 pub mod docs;
+mod events;
+mod invitations;
 pub(crate) mod login;
 mod own_device;
 mod projects;
@@ -57,6 +59,10 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(sessions::list, sessions::open))
         .routes(routes!(sessions::show, sessions::close))
         .routes(routes!(sessions::extend))
+        .routes(routes!(sessions::follow))
+        .routes(routes!(events::follow))
+        .routes(routes!(invitations::list, invitations::create))
+        .routes(routes!(invitations::show, invitations::revoke))
         .routes(routes!(services::seed_list))
         .routes(routes!(services::seed_show))
         .routes(routes!(sessions::seed_open))

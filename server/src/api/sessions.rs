@@ -70,6 +70,19 @@ pub(super) async fn extend(
     ))
 }
 
+/// Moves one's own open access session to the address that asks, with the time that is left; 200
+/// when it is open there already.
+///
+/// The old one ends as `replaced` once the new one is open.
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/move", tag = "sessions", params(("id" = Uuid, Path)), responses((status = 201, body = AccessSession), (status = 200, body = AccessSession), Refusals))]
+pub(super) async fn follow(
+    State(app): State<AppState>,
+    SignedIn(actor): SignedIn,
+    Path(id): Path<Uuid>,
+) -> Result<(StatusCode, Json<AccessSession>), Problem> {
+    Ok(answer(app.portal.access.move_session(&actor, id).await?))
+}
+
 /// Opens a service for its default time under the original portal's path.
 #[utoipa::path(post, path = "/conn/req/{service_id}", tag = "original paths", params(("service_id" = Uuid, Path)), responses((status = 201, body = AccessSession), (status = 200, body = AccessSession), Refusals))]
 pub(super) async fn seed_open(
@@ -103,11 +116,14 @@ async fn open_as(
     actor: &Actor,
     wish: &OpenSession,
 ) -> Result<(StatusCode, Json<AccessSession>), Problem> {
-    let (session, is_new) = app.portal.access.open(actor, wish).await?;
+    Ok(answer(app.portal.access.open(actor, wish).await?))
+}
+
+fn answer((session, is_new): (AccessSession, bool)) -> (StatusCode, Json<AccessSession>) {
     let status = if is_new {
         StatusCode::CREATED
     } else {
         StatusCode::OK
     };
-    Ok((status, Json(session)))
+    (status, Json(session))
 }

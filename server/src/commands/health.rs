@@ -1,21 +1,52 @@
-use std::{io, time::Duration};
+//! `gatehouse health`: is the portal on this machine ready? For containers, which ask every so often.
 
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use gatehouse_router_protocol::client::{fingerprint, tls_config};
 use http::{StatusCode, Uri, uri::Scheme};
+use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     time::timeout,
 };
+use tokio_rustls::TlsConnector;
 
-use crate::refusal::Refusal;
+use crate::{
+    cli::Flags,
+    config::{Config, TlsFiles},
+    refusal::Refusal,
+};
 
 const PATIENCE: Duration = Duration::from_secs(3);
 const STATUS_LINE_BYTES: u64 = "HTTP/1.1 200".len() as u64;
 
-/// `gatehouse health`: fails unless the URL answers 200 within 3 s.
-pub(super) async fn health(url: &str) -> Result<(), Refusal> {
-    let uri = loopback_url(url)?;
-    let answer = timeout(PATIENCE, ask(&uri)).await;
+/// Fails unless the URL, or else the configured portal, answers 200 within 3 s.
+///
+/// The configuration is asked only where it is needed: it may be the portal's secret.
+pub(super) async fn health(
+    mut flags: Flags,
+    url: Option<String>,
+    load: impl Fn(&Flags) -> Result<Config, Refusal>,
+) -> Result<(), Refusal> {
+    // The portal may have been started with it; this command opens no port.
+    flags.insecure_http = true;
+    let url = match url {
+        Some(url) => url,
+        None => own_url(&load(&flags)?)?,
+    };
+    let uri = readable(&url)?;
+    let pin = if uri.scheme() == Some(&Scheme::HTTPS) {
+        Some(own_fingerprint(load(&flags)?.tls)?)
+    } else {
+        None
+    };
+    let answer = timeout(PATIENCE, ask(&uri, pin)).await;
     let answer = answer.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
     let status = answer.map_err(|error| {
         Refusal::new(format!(
@@ -31,22 +62,80 @@ pub(super) async fn health(url: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// No TLS here: a health check asks its own machine, where nothing is on the way.
-fn loopback_url(url: &str) -> Result<Uri, Refusal> {
+/// Where this machine reaches a portal that listens as configured.
+fn own_url(config: &Config) -> Result<String, Refusal> {
+    if config.listen.port() == 0 {
+        return Err(Refusal::new(
+            "The portal listens on a port that it picks itself. Name its address with --url.",
+        ));
+    }
+    let ip = match config.listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    let scheme = if config.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    let address = SocketAddr::new(ip, config.listen.port());
+    Ok(format!("{scheme}://{address}/readyz"))
+}
+
+fn readable(url: &str) -> Result<Uri, Refusal> {
     let uri = url.parse::<Uri>().ok();
-    uri.filter(|uri| uri.scheme() == Some(&Scheme::HTTP) && uri.authority().is_some())
+    uri.filter(|uri| uri.scheme().is_some() && uri.authority().is_some())
+        .filter(|uri| [Some("http"), Some("https")].contains(&uri.scheme_str()))
         .ok_or_else(|| {
             Refusal::new(format!(
-                "{url} is no http:// address. Name the portal as this machine reaches it, such as http://127.0.0.1:3000/readyz."
+                "{url} is no http:// or https:// address. Name the portal as this machine reaches it, such as http://127.0.0.1:3000/readyz."
             ))
         })
 }
 
-async fn ask(uri: &Uri) -> io::Result<StatusCode> {
+/// The portal's own certificate is trusted as it is: its name is that of the world outside.
+fn own_fingerprint(tls: Option<TlsFiles>) -> Result<[u8; 32], Refusal> {
+    let Some(TlsFiles { cert, .. }) = tls else {
+        return Err(Refusal::new(
+            "An https:// address is asked with the portal's own certificate. Name tls.cert and tls.key as for the portal.",
+        ));
+    };
+    let certificate = CertificateDer::from_pem_file(&cert).map_err(|error| {
+        Refusal::new(format!(
+            "tls.cert {} holds no certificate in PEM form ({error}).",
+            cert.display()
+        ))
+    })?;
+    Ok(fingerprint(&certificate))
+}
+
+async fn ask(uri: &Uri, pin: Option<[u8; 32]>) -> io::Result<StatusCode> {
     let host = uri.host().unwrap_or_default();
-    let mut stream = TcpStream::connect(format!("{host}:{}", uri.port_u16().unwrap_or(80))).await?;
+    let port = uri
+        .port_u16()
+        .unwrap_or(if pin.is_some() { 443 } else { 80 });
+    let tcp = TcpStream::connect(format!("{host}:{port}")).await?;
+    let Some(pin) = pin else {
+        return converse(tcp, uri).await;
+    };
+    let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned());
+    let name = name.map_err(io::Error::other)?;
+    let connector = TlsConnector::from(Arc::new(tls_config(pin)));
+    let tls = connector.connect(name, tcp).await.map_err(|error| {
+        io::Error::other(format!(
+            "{error}; if tls.cert has been renewed, the portal takes it at its next start"
+        ))
+    })?;
+    converse(tls, uri).await
+}
+
+async fn converse(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    uri: &Uri,
+) -> io::Result<StatusCode> {
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    let authority = uri.authority().map_or(host, |authority| authority.as_str());
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
     let request = format!(
         "GET {path} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: gatehouse-health\r\nConnection: close\r\n\r\n"
     );
@@ -63,12 +152,26 @@ async fn ask(uri: &Uri) -> io::Result<StatusCode> {
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, path::PathBuf};
+
+    use tempfile::TempDir;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         net::TcpListener,
     };
+    use tokio_rustls::TlsAcceptor;
 
-    use super::health;
+    use super::*;
+    use crate::{config::Environment, http::tls};
+
+    fn configured(flags: &Flags) -> Result<Config, Refusal> {
+        Config::load(flags, &Environment::new(), |path| fs::read_to_string(path))
+    }
+
+    async fn asked(flags: Flags, url: Option<&str>) -> Result<(), String> {
+        let said = health(flags, url.map(str::to_owned), configured).await;
+        said.map_err(|refusal| refusal.to_string())
+    }
 
     /// Answers one connection with `answer` and returns what `gatehouse health` says to it.
     async fn answered(answer: &'static str) -> Result<(), String> {
@@ -81,11 +184,12 @@ mod tests {
             stream.write_all(answer.as_bytes()).await.expect("writes");
             String::from_utf8(request[..length].to_vec()).expect("is text")
         });
-        let said = health(&format!("http://{address}/readyz?a=b")).await;
+        let url = format!("http://{address}/readyz?a=b");
+        let said = asked(Flags::default(), Some(&url)).await;
         let request = server.await.expect("ends");
         let expected = format!("GET /readyz?a=b HTTP/1.1\r\nHost: {address}\r\n");
         assert!(request.starts_with(&expected), "{request}");
-        said.map_err(|refusal| refusal.to_string())
+        said
     }
 
     #[tokio::test]
@@ -109,20 +213,118 @@ mod tests {
     async fn a_silent_portal_is_given_up() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
         let url = format!("http://{}", listener.local_addr().expect("is bound"));
-        let refusal = health(&url).await.expect_err("refuses").to_string();
+        let refusal = asked(Flags::default(), Some(&url)).await;
+        let refusal = refusal.expect_err("refuses");
         assert!(refusal.contains("timed out"), "{refusal}");
     }
 
     #[tokio::test]
-    async fn what_is_no_plain_address_is_refused() {
+    async fn what_is_no_address_is_refused() {
         for url in [
-            "https://127.0.0.1:3000/readyz",
+            "ftp://127.0.0.1:3000/readyz",
             "127.0.0.1:3000",
             "/readyz",
             "",
         ] {
-            let refusal = health(url).await.expect_err("refuses").to_string();
-            assert!(refusal.contains("no http:// address"), "{refusal}");
+            let refusal = asked(Flags::default(), Some(url)).await;
+            let refusal = refusal.expect_err("refuses");
+            assert!(refusal.contains("no http:// or https://"), "{refusal}");
         }
+    }
+
+    /// A certificate with its key in a folder.
+    struct Pair {
+        folder: TempDir,
+    }
+
+    impl Pair {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let made = rcgen::generate_simple_self_signed(["portal.example".to_owned()])
+                .expect("a certificate");
+            let write = |name, pem| fs::write(folder.path().join(name), pem).expect("writes");
+            write("cert.pem", made.cert.pem());
+            write("key.pem", made.signing_key.serialize_pem());
+            Self { folder }
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.folder.path().join(name)
+        }
+
+        fn flags(&self, listen: SocketAddr) -> Flags {
+            Flags {
+                listen: Some(listen.to_string()),
+                tls_cert: Some(self.path("cert.pem").display().to_string()),
+                tls_key: Some(self.path("key.pem").display().to_string()),
+                ..Flags::default()
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_portal_with_tls_is_known_by_its_own_certificate_and_no_other() {
+        let (own, other) = (Pair::new(), Pair::new());
+        let config = tls::server_config(&own.path("cert.pem"), &own.path("key.pem"));
+        let acceptor = TlsAcceptor::from(config.expect("a pair"));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
+        let address = listener.local_addr().expect("is bound");
+        let server = tokio::spawn(async move {
+            loop {
+                let (tcp, _) = listener.accept().await.expect("accepts");
+                // A client that trusts another certificate hangs up here.
+                if let Ok(mut stream) = acceptor.accept(tcp).await {
+                    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+                    stream.write_all(answer).await.expect("writes");
+                    stream.shutdown().await.expect("closes");
+                }
+            }
+        });
+        let url = format!("https://{address}/readyz");
+        assert_eq!(asked(own.flags(address), None).await, Ok(()));
+        assert_eq!(asked(own.flags(address), Some(&url)).await, Ok(()));
+        let refusal = asked(other.flags(address), Some(&url)).await;
+        let refusal = refusal.expect_err("refuses");
+        assert!(refusal.contains("does not answer"), "{refusal}");
+        let refusal = asked(Flags::default(), Some(&url)).await;
+        let refusal = refusal.expect_err("refuses");
+        assert!(refusal.contains("Name tls.cert"), "{refusal}");
+        server.abort();
+    }
+
+    #[test]
+    fn the_configuration_tells_where_to_ask() {
+        let url = |listen: &str, insecure_http| {
+            let flags = Flags {
+                listen: Some(listen.into()),
+                insecure_http,
+                ..Flags::default()
+            };
+            own_url(&configured(&flags).expect("loads")).map_err(|refusal| refusal.to_string())
+        };
+        for (listen, expected) in [
+            ("127.0.0.1:3000", "http://127.0.0.1:3000/readyz"),
+            ("0.0.0.0:80", "http://127.0.0.1:80/readyz"),
+            ("[::]:8080", "http://[::1]:8080/readyz"),
+            ("192.0.2.1:3000", "http://192.0.2.1:3000/readyz"),
+        ] {
+            assert_eq!(url(listen, true).as_deref(), Ok(expected));
+        }
+        let refusal = url("127.0.0.1:0", false).expect_err("refuses");
+        assert!(refusal.contains("--url"), "{refusal}");
+    }
+
+    #[tokio::test]
+    async fn a_portal_that_was_started_insecurely_is_asked_all_the_same() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
+        let port = listener.local_addr().expect("is bound").port();
+        drop(listener);
+        let flags = Flags {
+            listen: Some(format!("0.0.0.0:{port}")),
+            ..Flags::default()
+        };
+        let refusal = asked(flags, None).await.expect_err("nobody is there");
+        let expected = format!("http://127.0.0.1:{port}/readyz does not answer");
+        assert!(refusal.starts_with(&expected), "{refusal}");
     }
 }

@@ -6,6 +6,7 @@ mod backup_file;
 mod doctor;
 mod health;
 mod restore;
+mod router;
 mod serve;
 
 use std::{
@@ -19,7 +20,7 @@ use gatehouse_core::ports::random_bytes;
 
 use crate::{
     api,
-    cli::{AdminCommand, Command, Flags},
+    cli::{AdminCommand, Command, Flags, RouterCommand},
     composition::Installation,
     config::{Config, Environment},
     http::shutdown,
@@ -54,12 +55,15 @@ pub async fn run(command: Command) -> Result<(), Refusal> {
                     password_stdin,
                 },
         } => accounts::create(load(&flags)?, &email, owner, password_stdin).await,
+        Command::Router {
+            command: RouterCommand::Send(words),
+        } => router::send(&words).await,
         Command::Migrate { flags } => migrate(load(&flags)?).await,
         Command::Backup { flags, file } => backup::backup(&load(&flags)?, &file).await,
         Command::Restore { flags, file } => restore::restore(&load(&flags)?, &file).await,
         Command::Doctor { flags } => doctor::doctor(&load(&flags)?).await,
         Command::Openapi => openapi(),
-        Command::Health { url } => health::health(&url).await,
+        Command::Health { flags, url } => health::health(flags, url, load).await,
     }
 }
 

@@ -2,6 +2,7 @@ use crate::{
     composition::Installation,
     config::Config,
     http::{
+        descriptors,
         listen::{Limits, Listener},
         shutdown, tls,
     },
@@ -19,13 +20,19 @@ pub(super) async fn serve(config: Config) -> Result<(), Refusal> {
         .map(|files| tls::server_config(&files.cert, &files.key))
         .transpose()?;
     let stop = shutdown::requested()?;
+    let limits = limits();
     let installation = Installation::open(config).await?;
     installation.sweep().await?;
-    let listener = Listener::bind(installation.config.listen, tls, Limits::default()).await?;
+    let listener = Listener::bind(installation.config.listen, tls, limits).await?;
     let public_url = installation.config.public_url(listener.address());
     let front = installation.front(&public_url)?;
     let background = installation.start_background();
     announce(&installation, &listener, &public_url).await?;
+    let stop = async {
+        stop.await;
+        // They would go on for ever, and a browser comes back by itself.
+        installation.portal.access.end_streams();
+    };
     let all_left = listener.serve(front, stop).await;
     for task in background {
         task.abort();
@@ -36,6 +43,14 @@ pub(super) async fn serve(config: Config) -> Result<(), Refusal> {
     installation.store.close().await;
     tracing::info!(all_left, "stopped");
     Ok(())
+}
+
+fn limits() -> Limits {
+    let open_files = descriptors::raise_limit();
+    let limits = Limits::default().within(open_files);
+    let connections = limits.connections;
+    tracing::info!(open_files, connections, "as many may be open at once");
+    limits
 }
 
 async fn announce(

@@ -6,7 +6,7 @@ use crate::refusal::Refusal;
 pub(super) const PREFIX: &str = "GATEHOUSE_";
 
 /// Keys of a TOML file, dotted; [`PREFIX`] and underscores make the variable of each.
-pub(super) const KNOWN: [&str; 17] = [
+pub(super) const KNOWN: [&str; 20] = [
     "admin_secret",
     "blob_url",
     "data_dir",
@@ -24,10 +24,13 @@ pub(super) const KNOWN: [&str; 17] = [
     "tls.cert",
     "tls.key",
     "trusted_proxies",
+    "wake.webhook_networks",
+    "wake.webhook_origins",
+    "wake.webhook_secret",
 ];
 
 /// Keys whose value may also stand in a file that `<key>_file` names.
-pub(super) const SECRET: [&str; 2] = ["admin_secret", "database_url"];
+pub(super) const SECRET: [&str; 3] = ["admin_secret", "database_url", "wake.webhook_secret"];
 
 /// Keys that are planned, with what this version has to say about them.
 const LATER: [(&str, &str); 7] = [

@@ -62,6 +62,10 @@ default_expiry_minutes = 30
 [log]
 filter = "info"
 format = "text"
+
+[wake]
+webhook_networks = []
+webhook_origins = []
 "#;
     assert_eq!(config.print(), expected);
 }

@@ -5,6 +5,7 @@ use std::{
     net::Ipv4Addr,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    process::{self, ExitStatus},
 };
 
 use axum::body::{Body, Bytes};
@@ -77,6 +78,21 @@ impl Home {
             .map_err(|refusal| refusal.to_string())
     }
 
+    /// Runs the built program in this folder and answers what it said.
+    pub(crate) fn say(&self, words: &[&str]) -> Said {
+        let output = process::Command::new(env!("CARGO_BIN_EXE_gatehouse"))
+            .env_clear()
+            .args(words)
+            .current_dir(self.0.path())
+            .output()
+            .expect("runs");
+        Said {
+            status: output.status,
+            stdout: String::from_utf8(output.stdout).expect("text"),
+            stderr: String::from_utf8(output.stderr).expect("text"),
+        }
+    }
+
     /// Restores `bytes` into `data`, which must refuse and leave nothing there.
     pub(crate) async fn refusal(&self, bytes: &[u8]) -> String {
         fs::write(self.path("bad"), bytes).expect("writes");
@@ -84,6 +100,13 @@ impl Home {
         assert_eq!(names_in(&self.path("restored")), [""; 0], "{refusal}");
         refusal
     }
+}
+
+/// How a run of the program ended.
+pub(crate) struct Said {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 pub(crate) fn names_in(folder: &Path) -> Vec<String> {

@@ -4,7 +4,7 @@
 mod home;
 mod refused;
 
-use std::{fs, net::Ipv4Addr, os::unix::fs::PermissionsExt};
+use std::{fs, net::Ipv4Addr, os::unix::fs::PermissionsExt, path::PathBuf};
 
 use gatehouse_core::{Actor, identity::SignIn};
 use http::StatusCode;
@@ -146,26 +146,77 @@ async fn a_backup_never_writes_over_anything_and_leaves_nothing_when_it_fails() 
     assert!(refusal.contains("no database"), "{refusal}");
     assert!(!home.path("nothing").exists());
 
-    let sha256 = hex::encode(Sha256::digest(image(1)));
-    let blob = home.path("data/blobs").join(&sha256[..2]).join(&sha256);
-    let mut rotten = image(1).to_vec();
-    rotten[9] ^= 1;
-    fs::set_permissions(&blob, fs::Permissions::from_mode(0o600)).expect("opens it up");
-    for (bytes, words) in [
-        (&rotten[..], "not the ones that were stored"),
-        (&rotten[..99], "cannot be backed up"),
-    ] {
-        fs::write(&blob, bytes).expect("writes");
-        let refusal = home.backup("data", "backup").await.expect_err("refuses");
-        assert!(
-            refusal.contains(words) && refusal.contains(&sha256),
-            "{refusal}"
-        );
-    }
-    fs::remove_file(&blob).expect("removes");
+    fs::remove_file(home.path("data/keys/secret.bin")).expect("removes");
     let refusal = home.backup("data", "backup").await.expect_err("refuses");
-    assert!(refusal.contains("is missing"), "{refusal}");
+    assert!(refusal.contains("no signing secret"), "{refusal}");
     let mut left = names_in(home.0.path());
     left.sort();
     assert_eq!(left, ["data", "there"]);
+}
+
+/// Where the image of a version lies, opened up for writing.
+fn blob(home: &Home, version: u32) -> (String, PathBuf) {
+    let sha256 = hex::encode(Sha256::digest(image(version)));
+    let path = home.path("data/blobs").join(&sha256[..2]).join(&sha256);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("opens it up");
+    (sha256, path)
+}
+
+#[tokio::test]
+async fn damaged_images_are_left_out_and_named_and_all_else_is_saved() {
+    let home = Home::new();
+    let portal = home.open("data").await;
+    furnish(&portal).await;
+    for version in 2..=5 {
+        publish(&portal, version).await;
+    }
+    let token = device_token(&portal).await;
+    let [rotten, cut, gone] = [2, 3, 4].map(|version| blob(&home, version));
+    let mut bytes = image(2).to_vec();
+    bytes[9] ^= 1;
+    fs::write(&rotten.1, &bytes).expect("rots it");
+    fs::write(&cut.1, &image(3)[..99]).expect("cuts it");
+    fs::remove_file(&gone.1).expect("removes it");
+
+    let said = home.say(&["backup", "--data-dir", "data", "backup"]);
+    assert_eq!(said.status.code(), Some(1));
+    assert_eq!(
+        said.stderr.trim_end(),
+        "3 of the images are damaged or missing, and not in backup; all else is. Put them back from an earlier backup or upload the same files again, then take another backup."
+    );
+    assert!(said.stdout.contains("2 images ("), "{}", said.stdout);
+    for (version, (sha256, _), why) in [
+        (2, &rotten, "not the ones that were stored"),
+        (3, &cut, "failed to fill whole buffer"),
+        (4, &gone, "it is missing"),
+    ] {
+        let named =
+            format!("Left out: image {sha256} of lamp 1.0.{version} (lamp-1.0.{version}.bin): ");
+        let line = said.stdout.lines().find(|line| line.starts_with(&named));
+        assert!(
+            line.is_some_and(|line| line.contains(why)),
+            "{}",
+            said.stdout
+        );
+    }
+    assert_eq!(mode(&home.path("backup")), 0o600);
+
+    let said = home.say(&["restore", "--data-dir", "restored", "backup"]);
+    assert_eq!(said.status.code(), Some(0), "{}", said.stderr);
+    let missing = said
+        .stdout
+        .lines()
+        .filter(|line| line.starts_with("Not in the backup: "));
+    assert_eq!(missing.count(), 3, "{}", said.stdout);
+    for (sha256, _) in [&rotten, &cut, &gone] {
+        let line = format!("Not in the backup: the image {sha256}.\n");
+        assert!(said.stdout.contains(&line), "{}", said.stdout);
+    }
+    let restored = home.open("restored").await;
+    for version in [1, 5] {
+        assert_eq!(
+            download(&restored, &token, version).await,
+            (StatusCode::OK, image(version))
+        );
+    }
 }

@@ -2,12 +2,18 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
+use gatehouse_core::ports::random_bytes;
+use gatehouse_router_protocol::{
+    client::{Link, Stamp, exchange},
+    message::Command,
+};
 use gatehouse_routerd::{
     clock::SystemClock,
     config::Config,
     keygen::{self, Made},
     listener::Daemon,
 };
+use gatehouse_server::system::{SystemClock as PortalClock, SystemRng};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
@@ -35,6 +41,7 @@ impl Router {
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             running: None,
         };
+        router.edit("backend = \"nft\"", "backend = \"dry-run\"");
         router.edit("0.0.0.0:9999", "127.0.0.1:0");
         router.resume().await;
         router.edit("127.0.0.1:0", &router.address.to_string());
@@ -44,7 +51,7 @@ impl Router {
     /// Starts it again on the port it had.
     pub(crate) async fn resume(&mut self) {
         let config = Config::load(&self.config_path()).expect("its own configuration");
-        let daemon = Daemon::bind(config, Arc::new(SystemClock::start()))
+        let daemon = Daemon::bind(config, Arc::new(SystemClock))
             .await
             .expect("binds");
         self.address = daemon.local_addr();
@@ -73,6 +80,28 @@ impl Router {
     /// The portal's entry for it.
     pub(crate) fn entry(&self, name: &str) -> Value {
         entry(name, self.address, &self.made)
+    }
+
+    /// Loses what it wrote down, like a router whose flash was replaced.
+    pub(crate) fn forget(&self) {
+        let state = self.folder.path().join("routerd/state");
+        std::fs::remove_dir_all(state).expect("it wrote something down");
+    }
+
+    /// Ends all its sessions behind the portal's back.
+    pub(crate) async fn flush(&self) {
+        let link = Link {
+            address: self.address.to_string(),
+            cert_sha256: self.made.cert_sha256,
+            api_key: self.made.api_key.clone(),
+            aes_key: self.made.aes_key.clone(),
+        };
+        let stamp = Stamp {
+            ts_ms: gatehouse_core::ports::Clock::now_ms(&PortalClock).unsigned_abs(),
+            random: random_bytes(&SystemRng),
+        };
+        let flushed = exchange(&link, Command::Flush, stamp).await;
+        flushed.expect("it obeys");
     }
 
     /// How many sessions the daemon itself says it holds.

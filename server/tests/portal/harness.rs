@@ -10,7 +10,7 @@ use gatehouse_server::{
     http::{client_address::ConnInfo, front::Front},
 };
 use http::{
-    HeaderMap, HeaderValue, Method, Request, StatusCode,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
     header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST},
 };
 use http_body_util::BodyExt;
@@ -63,9 +63,18 @@ impl Portal {
         }
     }
 
+    /// Sends a request and leaves the body of the answer to come.
+    pub(crate) async fn begin(&self, ask: Ask) -> Response<Body> {
+        self.front.answer(ask.conn, ask.request).await
+    }
+
     pub(crate) async fn send(&self, ask: Ask) -> Answer {
-        let response = self.front.answer(ask.conn, ask.request).await;
-        let (parts, body) = response.into_parts();
+        let (parts, body) = self.begin(ask).await.into_parts();
+        let is_endless = parts
+            .headers
+            .get(CONTENT_TYPE)
+            .is_some_and(|kind| kind == "text/event-stream");
+        let body = if is_endless { Body::empty() } else { body };
         let (body, cut) = match body.collect().await {
             Ok(whole) => (whole.to_bytes(), false),
             Err(_broken_off) => (Bytes::new(), true),

@@ -81,11 +81,14 @@ impl Operation {
                 | "/service/{id}"
                 | "/conn/req/{service_id}"
                 | "/session/remove/{id}"
+                | "/api/v1/events"
                 // One's own; somebody else's do not exist.
                 | "/api/v1/users/{id}/logins"
                 | "/api/v1/users/{id}/logins/{login_id}",
             ) => For::Owners,
-            (_, path) if path.starts_with("/api/v1/me") || path.starts_with("/api/v1/sessions") => {
+            (_, path) if path.starts_with("/api/v1/me")
+                || path.starts_with("/api/v1/sessions")
+                || path.starts_with("/api/v1/invitations") => {
                 For::Owners
             }
             _ => For::Admins,
@@ -115,6 +118,7 @@ impl Operation {
                 "/api/v1/routers/{id}/test"
                 | "/conn/req/{service_id}"
                 | "/session/remove/{id}"
+                | "/api/v1/sessions/{id}/move"
                 | "/api/v1/projects/{project}/releases/{version}/publish"
                 | "/api/v1/projects/{project}/releases/{version}/withdraw",
             ) => return None,
@@ -140,6 +144,9 @@ impl Operation {
                 "public_port": 8000,
             }),
             ("POST", "/api/v1/sessions") => json!({ "service_id": SOME_ID }),
+            ("POST", "/api/v1/invitations") => json!({
+                "service_id": SOME_ID, "label": "Eve", "expires_minutes": 60, "max_minutes": 5,
+            }),
             ("POST", "/api/v1/sessions/{id}/extend") => json!({ "minutes": 1 }),
             ("POST", "/api/v1/projects") => json!({ "name": "fan" }),
             ("POST", "/api/v1/device/report") => json!({ "version": "1.0.0", "state": "failed" }),

@@ -11,6 +11,9 @@ use std::{
 
 use tempfile::TempDir;
 
+/// The words that start a portal on a free port.
+pub(crate) const SERVE: [&str; 3] = ["serve", "--listen", "127.0.0.1:0"];
+
 /// A folder of its own for a program, its log and its data.
 pub(crate) struct Home(TempDir);
 
@@ -74,10 +77,13 @@ impl Home {
 
     /// Starts the portal on a free port and waits until it listens.
     pub(crate) fn serve(&self, words: &[&str]) -> Serving {
+        self.start(self.command(&[&SERVE, words].concat()))
+    }
+
+    /// Starts a portal by a command of one's own and waits until it listens.
+    pub(crate) fn start(&self, mut command: Command) -> Serving {
         let log = self.path("log");
-        let all = [&["serve", "--listen", "127.0.0.1:0"], words].concat();
-        let mut child = self
-            .command(&all)
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(File::create(&log).expect("a log"))
             .spawn()
@@ -122,6 +128,10 @@ impl Serving {
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).expect("answers");
         String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    pub(crate) fn process_id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn line(&mut self) -> String {
@@ -359,5 +369,11 @@ mod stories {
         let mut garbage = Vec::new();
         let _ = plain.read_to_end(&mut garbage).await;
         assert!(!garbage.starts_with(b"HTTP/1.1 200"));
+
+        let url = format!("https://{}/readyz", portal.address);
+        let words = ["health", "--tls-cert", "cert.pem", "--tls-key", "key.pem"];
+        let well = home.run(&[&words[..], &["--url", &url]].concat(), "");
+        assert_eq!(well.status.code(), Some(0), "{}", well.stderr);
+        assert_eq!(well.stdout, format!("{url} answers 200 OK.\n"));
     }
 }

@@ -114,6 +114,7 @@ async fn what_belongs_to_somebody_else_does_not_exist() {
         ("GET", format!("/api/v1/sessions/{session}")),
         ("DELETE", format!("/api/v1/sessions/{session}")),
         ("POST", format!("/session/remove/{session}")),
+        ("POST", format!("/api/v1/sessions/{session}/move")),
         ("DELETE", format!("/api/v1/me/logins/{login}")),
         ("GET", format!("/api/v1/users/{}/logins", other.id)),
         (

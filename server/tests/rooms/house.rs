@@ -1,26 +1,21 @@
-//! A portal without HTTP, its clock and its router.
+//! A portal without HTTP and its clock.
 
 use std::{
-    collections::BTreeMap,
     net::IpAddr,
     sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicI64, Ordering},
+        Arc,
+        atomic::{AtomicI64, Ordering},
     },
     time::Duration,
 };
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use gatehouse_core::{
     Actor, Portal, Settings,
     actor::{Account, Who},
     firmware::{FirmwareSettings, UploadTarget},
     identity::SignIn,
-    ports::{
-        Clock, Ports,
-        router_link::{RouterCommand, RouterFailure, RouterLink, RouterReply, RouterTarget, Rule},
-    },
+    ports::{Clock, Ports, Store},
 };
 use gatehouse_server::system::SystemRng;
 use gatehouse_storage::{FileBlobs, StoreHandle};
@@ -31,16 +26,22 @@ use gatehouse_types::{
 };
 use serde_json::json;
 use tempfile::TempDir;
-use tokio::time::sleep;
+use tokio::{task::JoinHandle, time::sleep};
 use uuid::Uuid;
 
-const START_MS: i64 = 1_763_719_200_000;
+use crate::hand_router::HandRouter;
+
+pub(crate) const START_MS: i64 = 1_763_719_200_000;
 pub(crate) const MINUTE_MS: i64 = 60_000;
 pub(crate) const HOUR_MS: i64 = 60 * MINUTE_MS;
 pub(crate) const PASSWORD: &str = "seven quiet herons wade";
 /// How often a wait looks again.
 pub(crate) const GLANCE: Duration = Duration::from_millis(2);
 pub(crate) const PROJECT: &str = "lamp";
+/// Shared with the home backend.
+pub(crate) const WEBHOOK_SECRET: &str = "a secret of two programs";
+/// Where the router of the house is.
+pub(crate) const HOME: &str = "192.0.2.1:9999";
 
 /// A clock that moves when a test says so.
 pub(crate) struct HandClock(AtomicI64);
@@ -57,102 +58,14 @@ impl Clock for HandClock {
     }
 }
 
-/// A router that keeps its rules in a map and can be away, lose its answer, or die between.
-#[derive(Default)]
-pub(crate) struct HandRouter {
-    rules: Mutex<BTreeMap<Uuid, u32>>,
-    away: AtomicBool,
-    answers_get_lost: AtomicBool,
-    holds_adds: AtomicBool,
-    holds_answers: AtomicBool,
-}
-
-impl HandRouter {
-    pub(crate) fn rules(&self) -> Vec<(Uuid, u32)> {
-        let rules = self.rules.lock().expect("no panic while held");
-        rules.iter().map(|(id, seconds)| (*id, *seconds)).collect()
-    }
-
-    pub(crate) fn set_away(&self, away: bool) {
-        self.away.store(away, Ordering::SeqCst);
-    }
-
-    /// From now on it obeys, but nobody hears so.
-    pub(crate) fn lose_answers(&self) {
-        self.answers_get_lost.store(true, Ordering::SeqCst);
-    }
-
-    /// Answers again.
-    pub(crate) fn find_its_voice(&self) {
-        self.answers_get_lost.store(false, Ordering::SeqCst);
-        self.set_away(false);
-    }
-
-    /// Keeps what shall be let in waiting before it is done.
-    pub(crate) fn hold_adds(&self, hold: bool) {
-        self.holds_adds.store(hold, Ordering::SeqCst);
-    }
-
-    /// Keeps the answer to what was let in waiting after it is done.
-    pub(crate) fn hold_answers(&self, hold: bool) {
-        self.holds_answers.store(hold, Ordering::SeqCst);
-    }
-
-    fn obey(&self, command: RouterCommand) -> Result<(), RouterFailure> {
-        let mut rules = self.rules.lock().expect("no panic while held");
-        match command {
-            RouterCommand::Add(Rule { session_id, .. }, seconds) => {
-                rules.insert(session_id, seconds);
-            }
-            RouterCommand::Extend(Rule { session_id, .. }, seconds) => {
-                let known = rules.get_mut(&session_id);
-                *known
-                    .ok_or_else(|| RouterFailure::Refused("There is no such session.".into()))? =
-                    seconds;
-            }
-            RouterCommand::Del(Rule { session_id, .. }) => {
-                rules.remove(&session_id);
-            }
-            RouterCommand::Ping => {}
-        }
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl RouterLink for HandRouter {
-    async fn send(
-        &self,
-        _: &RouterTarget,
-        command: RouterCommand,
-    ) -> Result<RouterReply, RouterFailure> {
-        let unreachable = || RouterFailure::Unreachable("The router does not answer.".into());
-        if self.away.load(Ordering::SeqCst) {
-            return Err(unreachable());
-        }
-        let is_add = matches!(command, RouterCommand::Add(..));
-        while is_add && self.holds_adds.load(Ordering::SeqCst) {
-            sleep(GLANCE).await;
-        }
-        self.obey(command)?;
-        while is_add && self.holds_answers.load(Ordering::SeqCst) {
-            sleep(GLANCE).await;
-        }
-        if self.answers_get_lost.load(Ordering::SeqCst) {
-            self.set_away(true);
-            return Err(RouterFailure::Unsure("No answer came.".into()));
-        }
-        Ok(RouterReply::default())
-    }
-}
-
 pub(crate) struct House {
     pub(crate) portal: Arc<Portal>,
     pub(crate) clock: Arc<HandClock>,
     pub(crate) router: Arc<HandRouter>,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) owner: Actor,
-    admin: Actor,
-    router_id: Uuid,
+    pub(crate) admin: Actor,
+    pub(crate) router_id: Uuid,
     pub(crate) service_id: Uuid,
     _folder: TempDir,
 }
@@ -162,6 +75,7 @@ pub(crate) struct Empty {
     pub(crate) portal: Arc<Portal>,
     pub(crate) clock: Arc<HandClock>,
     router: Arc<HandRouter>,
+    store: Arc<dyn Store>,
     folder: TempDir,
 }
 
@@ -169,14 +83,16 @@ impl Empty {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let database = format!("sqlite://{}", folder.path().join("gatehouse.db").display());
-        let store = StoreHandle::connect(&database).await.expect("opens");
-        store.migrate().await.expect("migrates");
+        let handle = StoreHandle::connect(&database).await.expect("opens");
+        handle.migrate().await.expect("migrates");
+        let store = handle.store();
         let clock = Arc::new(HandClock(AtomicI64::new(START_MS)));
         let router = Arc::new(HandRouter::default());
         let ports = Ports {
-            store: store.store(),
+            store: store.clone(),
             blobs: Arc::new(FileBlobs::open(folder.path().join("blobs")).expect("opens")),
             router_link: router.clone(),
+            webhooks: router.clone(),
             clock: clock.clone(),
             rng: Arc::new(SystemRng),
         };
@@ -187,12 +103,14 @@ impl Empty {
         };
         let settings = Settings {
             secret: [7; 32],
+            webhook_secret: Some(WEBHOOK_SECRET.into()),
             firmware,
         };
         Self {
             portal: Portal::new(ports, &settings).expect("furnishes the rooms"),
             clock,
             router,
+            store,
             folder,
         }
     }
@@ -204,39 +122,46 @@ impl House {
             portal,
             clock,
             router,
+            store,
             folder,
         } = Empty::new().await;
         let owner = account(&portal, "bo@example.com", Role::Owner).await;
         let admin = account(&portal, "ada@example.com", Role::Admin).await;
-        let new: NewRouter = serde_json::from_value(json!({
-            "name": "home", "address": "192.0.2.1:9999", "api_key": "k".repeat(16),
-            "aes_key": "k".repeat(16), "cert_sha256": "ab".repeat(32), "protocol": 2,
-        }))
-        .expect("fits");
-        let router_id = portal
-            .access
-            .create_router(&admin, &new)
-            .await
-            .expect("adds it")
-            .id;
         let mut house = Self {
             portal,
             clock,
             router,
+            store,
             owner,
             admin,
-            router_id,
+            router_id: Uuid::nil(),
             service_id: Uuid::nil(),
             _folder: folder,
         };
+        house.router_id = house.add_router("home", HOME).await;
         house.service_id = house.add_service(8001).await;
         house
     }
 
+    pub(crate) async fn add_router(&self, name: &str, address: &str) -> Uuid {
+        let new: NewRouter = serde_json::from_value(json!({
+            "name": name, "address": address, "api_key": "k".repeat(16),
+            "aes_key": "k".repeat(16), "cert_sha256": "ab".repeat(32), "protocol": 2,
+        }))
+        .expect("fits");
+        let access = &self.portal.access;
+        let router = access.create_router(&self.admin, &new).await;
+        router.expect("adds it").id
+    }
+
     /// Adds a service and grants it to the owner.
     pub(crate) async fn add_service(&self, public_port: u16) -> Uuid {
+        self.add_service_behind(self.router_id, public_port).await
+    }
+
+    pub(crate) async fn add_service_behind(&self, router_id: Uuid, public_port: u16) -> Uuid {
         let new: NewService = serde_json::from_value(json!({
-            "name": "printer", "router_id": self.router_id, "lan_ip": "192.168.1.50", "lan_port": 80,
+            "name": "printer", "router_id": router_id, "lan_ip": "192.168.1.50", "lan_port": 80,
             "public_port": public_port, "max_minutes": 60,
         }))
         .expect("fits");
@@ -246,7 +171,7 @@ impl House {
             .await
             .expect("adds it");
         let grants = Grants {
-            users: vec![self.owner.account().expect("an account").id],
+            users: vec![self.owner_id()],
         };
         access
             .set_grants(&self.admin, service.id, &grants)
@@ -265,6 +190,29 @@ impl House {
             minutes: Some(minutes),
         };
         Ok(self.portal.access.open(&self.owner, &wish).await?.0)
+    }
+
+    /// Clicks and lets the answer come when it comes.
+    pub(crate) fn spawn_open(
+        self: &Arc<Self>,
+    ) -> JoinHandle<gatehouse_core::Result<AccessSession>> {
+        let house = Arc::clone(self);
+        tokio::spawn(async move { house.open(30).await })
+    }
+
+    pub(crate) async fn wait_for_pending(&self) -> AccessSession {
+        loop {
+            let live = self.portal.access.live_sessions(&self.owner).await;
+            if let Some(session) = live.expect("lists").into_iter().next() {
+                assert_eq!(session.state, SessionState::Pending);
+                return session;
+            }
+            sleep(GLANCE).await;
+        }
+    }
+
+    pub(crate) fn owner_id(&self) -> Uuid {
+        self.owner.account().expect("an account").id
     }
 
     pub(crate) async fn keep(&self) {
@@ -313,7 +261,7 @@ impl House {
 }
 
 /// Makes an account and answers it as an actor from a public address.
-async fn account(portal: &Portal, email: &str, role: Role) -> Actor {
+pub(crate) async fn account(portal: &Portal, email: &str, role: Role) -> Actor {
     let new = NewUser {
         email: email.to_owned(),
         password: PASSWORD.to_owned(),
@@ -329,6 +277,7 @@ async fn account(portal: &Portal, email: &str, role: Role) -> Actor {
         email: user.email,
         role,
         sign_in_id: Uuid::nil(),
+        change_seq: None,
     }))
 }
 

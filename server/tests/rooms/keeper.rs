@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use gatehouse_core::Result;
 use gatehouse_types::access::{
-    AccessSession, OpenSession,
+    OpenSession,
     SessionState::{Closed, Closing, Failed, Open, Pending},
 };
-use tokio::{task::JoinHandle, time::sleep};
+use tokio::{sync::oneshot::Sender, time::sleep};
 
-use crate::house::{GLANCE, HandRouter, House, MINUTE_MS};
+use crate::{
+    hand_router::HandRouter,
+    house::{GLANCE, House, MINUTE_MS},
+};
 
 #[tokio::test]
 async fn a_session_ends_when_its_time_is_over_and_says_when_that_was() {
@@ -148,9 +150,9 @@ async fn closing_ends_with_the_sessions_time_when_the_router_never_comes_back() 
 #[tokio::test]
 async fn a_portal_that_died_while_opening_leaves_no_rule_without_a_row() {
     let house = Arc::new(House::new().await);
-    house.router.hold_answers(true);
-    let dies = spawn_open(&house);
-    let left = wait_for_pending(&house).await;
+    let _held = house.router.hold_next_answer();
+    let dies = house.spawn_open();
+    let left = house.wait_for_pending().await;
     while house.router.rules().is_empty() {
         sleep(GLANCE).await;
     }
@@ -174,20 +176,20 @@ async fn a_portal_that_died_while_opening_leaves_no_rule_without_a_row() {
 
 #[tokio::test]
 async fn a_session_that_is_closed_while_it_opens_leaves_no_open_door() {
-    type Hold = fn(&HandRouter, bool);
-    let holds: [Hold; 2] = [HandRouter::hold_adds, HandRouter::hold_answers];
+    type Hold = fn(&HandRouter) -> Sender<()>;
+    let holds: [Hold; 2] = [HandRouter::hold_next, HandRouter::hold_next_answer];
     for hold in holds {
         let house = Arc::new(House::new().await);
-        hold(&house.router, true);
-        let opening = spawn_open(&house);
-        let pending = wait_for_pending(&house).await;
+        let held = hold(&house.router);
+        let opening = house.spawn_open();
+        let pending = house.wait_for_pending().await;
         house
             .portal
             .access
             .close(&house.owner, pending.id)
             .await
             .expect("closes");
-        hold(&house.router, false);
+        drop(held);
         let came_to = opening.await.expect("no panic").expect("answers");
         assert_eq!(came_to.state, Closed);
         assert_eq!(
@@ -195,27 +197,6 @@ async fn a_session_that_is_closed_while_it_opens_leaves_no_open_door() {
             (Closed, Some("revoked".to_owned()))
         );
         assert_eq!(house.router.rules(), [], "what came late went out again");
-    }
-}
-
-fn spawn_open(house: &Arc<House>) -> JoinHandle<Result<AccessSession>> {
-    let house = Arc::clone(house);
-    tokio::spawn(async move { house.open(30).await })
-}
-
-async fn wait_for_pending(house: &House) -> AccessSession {
-    loop {
-        let live = house
-            .portal
-            .access
-            .live_sessions(&house.owner)
-            .await
-            .expect("lists");
-        if let Some(session) = live.into_iter().next() {
-            assert_eq!(session.state, Pending);
-            return session;
-        }
-        sleep(GLANCE).await;
     }
 }
 

@@ -3,12 +3,17 @@
 use std::net::IpAddr;
 
 use gatehouse_types::{
-    access::ICONS,
+    access::{ICONS, Transport},
     limits::{PUBLIC_PORTS, SESSION_MAX_MINUTES},
 };
 
-use crate::{Error, Result};
+use crate::{
+    Error, Result,
+    ports::{access::ServiceRecord, router_link::LinkProtocol},
+};
 
+/// What the original daemon takes, by `access.md`.
+const LEGACY_MAX_MINUTES: i64 = 998;
 const KEY_MIN_CHARS: usize = 16;
 const KEY_MAX_CHARS: usize = 256;
 const ADDRESS_MAX_BYTES: usize = 255;
@@ -107,12 +112,35 @@ pub(super) fn cert_sha256(text: &str) -> Result<[u8; 32]> {
 /// Checks the protocol version of a router.
 pub(super) fn protocol(version: i64) -> Result<()> {
     match version {
-        2 => Ok(()),
-        1 => Err(Error::invalid(
+        1 | 2 => Ok(()),
+        _ => Err(Error::invalid(
             "protocol",
-            "This version of the portal speaks protocol 2 only; run gatehouse-routerd on the router.",
+            "The protocol is 2, or 1 for the original daemon.",
         )),
-        _ => Err(Error::invalid("protocol", "The protocol is 2.")),
+    }
+}
+
+/// Checks that a router of this protocol can let anybody through to a service: the original
+/// daemon knows TCP over IPv4 only, and counts to 998 minutes.
+pub(super) fn carries(protocol: LinkProtocol, service: &ServiceRecord) -> Result<()> {
+    if protocol == LinkProtocol::Gatehouse {
+        return Ok(());
+    }
+    let refuse = |field, why| Err(Error::invalid(field, why));
+    match service {
+        _ if service.transport != Transport::Tcp => refuse(
+            "protocol",
+            "The router's original daemon lets TCP through only.",
+        ),
+        _ if !service.lan_ip.is_ipv4() => refuse(
+            "lan_ip",
+            "The router's original daemon knows IPv4 addresses only.",
+        ),
+        _ if service.max_minutes > LEGACY_MAX_MINUTES => refuse(
+            "max_minutes",
+            "The router's original daemon opens for 998 minutes at most.",
+        ),
+        _ => Ok(()),
     }
 }
 
@@ -130,6 +158,28 @@ pub(super) fn lan_ip(text: &str) -> Result<IpAddr> {
         || ip.is_loopback()
         || ip == IpAddr::from([255, 255, 255, 255]);
     if unusable { Err(wrong()) } else { Ok(ip) }
+}
+
+/// Reads the hardware address of one network card: six pairs of hex digits between colons or dashes.
+pub(super) fn mac(text: &str) -> Result<[u8; 6]> {
+    let wrong = || {
+        Error::invalid(
+            "wake.mac",
+            "A hardware address looks like 02:00:5e:10:00:01 and is not one of a group.",
+        )
+    };
+    let pairs: Vec<&str> = text.trim().split([':', '-']).collect();
+    let has_pairs = pairs.len() == 6 && pairs.iter().all(|pair| pair.len() == 2);
+    let mut mac = [0; 6];
+    if !has_pairs || hex::decode_to_slice(pairs.concat(), &mut mac).is_err() {
+        return Err(wrong());
+    }
+    let is_group = mac[0] & 1 == 1;
+    if is_group || mac == [0; 6] {
+        Err(wrong())
+    } else {
+        Ok(mac)
+    }
 }
 
 /// Checks the port of a service inside the LAN.
@@ -280,6 +330,32 @@ mod tests {
         }
         assert_eq!(scheme_and_path("https:/web"), ("https", "/web"));
         assert!(url_path("https:/web?a=b#c").is_ok());
+    }
+
+    #[test]
+    fn a_hardware_address_is_one_cards() {
+        let mac_of_card = [2, 0, 0x5e, 0x10, 0, 0xff];
+        for good in [
+            "02:00:5e:10:00:ff",
+            "02-00-5E-10-00-FF",
+            " 02:00:5e:10:00:ff ",
+        ] {
+            assert_eq!(mac(good).unwrap(), mac_of_card, "{good}");
+        }
+        for bad in [
+            "",
+            "02:00:5e:10:00",
+            "02:00:5e:10:00:ff:00",
+            "2:00:5e:10:00:0ff",
+            "02005e1000ff",
+            "ff:ff:ff:ff:ff:ff",
+            "01:00:5e:00:00:01",
+            "00:00:00:00:00:00",
+            "02:00:5e:10:00:0g",
+            "02:00:5e:10:00:ff; reboot",
+        ] {
+            assert!(mac(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

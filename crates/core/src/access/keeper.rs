@@ -2,17 +2,28 @@
 //! closed or opened is brought to an end. The kernel of the router keeps the time whatever
 //! happens here; the keeper makes the portal's rows say so.
 
-use futures_util::{StreamExt, stream};
-use gatehouse_types::access::{EndReason, SessionState};
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Instant,
+};
 
-use super::{Access, sessions::rule};
+use futures_util::{StreamExt, future::join_all, stream};
+use gatehouse_types::access::{EndReason, SessionState, WakeStep};
+use uuid::Uuid;
+
+use super::{Access, health::Answer, sessions::rule};
 use crate::{
     Result,
-    ports::{access::AccessSessionRecord, router_link::RouterCommand},
+    ports::{
+        access::AccessSessionRecord,
+        router_link::{RouterCommand, RouterFailure},
+    },
 };
 
 /// A pending session this old was left behind by a portal that died.
 const PENDING_LASTS_MS: i64 = 30 * 1000;
+/// Of one router.
 const AT_A_TIME: usize = 8;
 const PER_ROUND: i64 = 200;
 
@@ -22,35 +33,67 @@ impl Access {
     /// # Errors
     /// When the database does not answer; the next round tries again.
     pub async fn keep(&self) -> Result<()> {
+        let marked = self.end_what_lost_its_right(PER_ROUND).await;
         let now_ms = self.ports.now_ms();
         let due = self
             .ports
             .store
             .due_sessions(now_ms, now_ms - PENDING_LASTS_MS, PER_ROUND)
             .await?;
-        let steps = stream::iter(due)
-            .map(|session| self.step(session))
-            .buffer_unordered(AT_A_TIME);
-        steps.fold(Ok(()), |all, one| async { all.and(one) }).await
+        self.step_all(due).await.and(marked)
     }
 
-    async fn step(&self, mut session: AccessSessionRecord) -> Result<()> {
+    /// Each router has a queue of its own, so that a silent one holds up nobody else's sessions.
+    pub(super) async fn step_all(&self, due: Vec<AccessSessionRecord>) -> Result<()> {
+        let mut queues = HashMap::<Uuid, Vec<AccessSessionRecord>>::new();
+        for session in due {
+            queues.entry(session.router_id).or_default().push(session);
+        }
+        let queues = queues
+            .into_iter()
+            .map(|(id, queue)| self.step_on(id, queue));
+        join_all(queues).await.into_iter().collect()
+    }
+
+    /// Once a router is found silent, the rest of its queue does not wait for it again.
+    async fn step_on(&self, router_id: Uuid, queue: Vec<AccessSessionRecord>) -> Result<()> {
+        let began = Instant::now();
+        let is_left_alone = self.silences.has(router_id);
+        let answers = AtomicBool::new(!is_left_alone);
+        let steps = stream::iter(queue)
+            .map(|session| self.step(session, &answers))
+            .buffer_unordered(AT_A_TIME);
+        let outcome = steps.fold(Ok(()), |all, one| async { all.and(one) }).await;
+        if !is_left_alone && !answers.into_inner() {
+            self.silences.note(router_id, began);
+        }
+        outcome
+    }
+
+    async fn step(&self, mut session: AccessSessionRecord, answers: &AtomicBool) -> Result<()> {
         match session.state {
-            SessionState::Open if self.is_expired(&session) => self.expire(session).await,
+            SessionState::Open if self.is_expired(&session) => self.expire(session, answers).await,
             SessionState::Pending => {
                 session.state = SessionState::Closing;
-                session.end_reason = Some(EndReason::RouterUnreachable);
+                session.end_reason = Some(match session.step {
+                    Some(WakeStep::Waking | WakeStep::Waiting) => EndReason::NotAwake,
+                    Some(WakeStep::Opening) | None => EndReason::RouterUnreachable,
+                });
                 if self
                     .ports
                     .store
                     .advance_session(&session, SessionState::Pending)
                     .await?
                 {
-                    self.finish_closing(session).await?;
+                    let gone = self.try_to_take_away(&session, answers).await?;
+                    self.finish_closing(session, gone).await?;
                 }
                 Ok(())
             }
-            SessionState::Closing => self.finish_closing(session).await,
+            SessionState::Closing => {
+                let gone = self.try_to_take_away(&session, answers).await?;
+                self.finish_closing(session, gone).await
+            }
             SessionState::Open | SessionState::Closed | SessionState::Failed => Ok(()),
         }
     }
@@ -60,7 +103,7 @@ impl Access {
     }
 
     /// Writes down that a session's time was over; the router ends the rule by itself.
-    pub(super) async fn expire(&self, mut session: AccessSessionRecord) -> Result<()> {
+    async fn expire(&self, mut session: AccessSessionRecord, answers: &AtomicBool) -> Result<()> {
         session.state = SessionState::Closed;
         session.end_reason = Some(EndReason::Expired);
         session.finished_at_ms = Some(session.expires_at_ms);
@@ -71,21 +114,27 @@ impl Access {
             .await?;
         if ended {
             // Two prolongations that overtook each other may have left it a later end.
-            self.take_rule_away(&session).await?;
+            self.try_to_take_away(&session, answers).await?;
         }
         Ok(())
     }
 
-    /// Takes the rule away and writes the end down. A router that does not answer keeps the
+    /// Writes the end down once the rule is `gone`. A router that does not answer keeps the
     /// session `closing` until its time is over, when the rule has ended by itself.
-    pub(super) async fn finish_closing(&self, mut session: AccessSessionRecord) -> Result<()> {
-        let gone = self.take_rule_away(&session).await?;
+    pub(super) async fn finish_closing(
+        &self,
+        mut session: AccessSessionRecord,
+        gone: bool,
+    ) -> Result<()> {
         let now_ms = self.ports.now_ms();
         if !gone && session.expires_at_ms > now_ms {
             return Ok(());
         }
         let never_opened = session.opened_at_ms.is_none()
-            && session.end_reason == Some(EndReason::RouterUnreachable);
+            && matches!(
+                session.end_reason,
+                Some(EndReason::RouterUnreachable | EndReason::NotAwake)
+            );
         session.state = if never_opened {
             SessionState::Failed
         } else {
@@ -99,18 +148,39 @@ impl Access {
         Ok(())
     }
 
-    pub(super) async fn take_rule_away(&self, session: &AccessSessionRecord) -> Result<bool> {
-        let Some(router) = self.ports.store.router(session.router_id).await? else {
+    /// Takes the rule away unless its router is known to be silent; says whether it is gone.
+    async fn try_to_take_away(
+        &self,
+        session: &AccessSessionRecord,
+        answers: &AtomicBool,
+    ) -> Result<bool> {
+        if !answers.load(Ordering::Relaxed) {
             return Ok(false);
+        }
+        let answer = self.send_del(session).await?;
+        if let Err(RouterFailure::Unreachable(_) | RouterFailure::Unsure(_)) = &answer {
+            answers.store(false, Ordering::Relaxed);
+        }
+        Ok(answer.is_ok())
+    }
+
+    /// Takes the rule away; says whether it is gone.
+    pub(super) async fn take_rule_away(&self, session: &AccessSessionRecord) -> Result<bool> {
+        Ok(self.send_del(session).await?.is_ok())
+    }
+
+    async fn send_del(&self, session: &AccessSessionRecord) -> Result<Answer> {
+        let Some(router) = self.ports.store.router(session.router_id).await? else {
+            return Ok(Err(RouterFailure::Refused(
+                "There is no such router.".into(),
+            )));
         };
         let answer = self
-            .ports
-            .router_link
-            .send(&self.target(&router)?, RouterCommand::Del(rule(session)))
-            .await;
+            .send(&router, RouterCommand::Del(rule(session)))
+            .await?;
         if let Err(failure) = &answer {
             tracing::warn!(session_id = %session.id, ?failure, "a session could not be closed on its router; trying again");
         }
-        Ok(answer.is_ok())
+        Ok(answer)
     }
 }

@@ -1,16 +1,43 @@
 //! Routers, services and access sessions: one click lets one address in for a while.
 
+mod cascade;
 mod checks;
+mod directory;
+mod guests;
+mod health;
+mod invitations;
 mod keeper;
+mod lan;
+mod limits;
+mod live;
+mod moving;
 mod open;
+mod reconcile;
 mod routers;
 mod services;
 mod sessions;
+mod silences;
+mod tiles;
+mod wake;
+mod wrong_links;
+
+pub use guests::{GuestSession, Welcome};
+pub use lan::{DirectWay, direct_way};
+pub use live::{LiveEvent, Subscription};
+pub use tiles::ProbeRound;
+pub use wake::WakeJob;
+
+use arc_swap::ArcSwapOption;
 
 use crate::{
     Error, Result,
     audit::Audit,
-    ports::{Ports, access::RouterRecord, router_link::RouterTarget},
+    jwt::TokenKey,
+    ports::{
+        Ports,
+        access::RouterRecord,
+        router_link::{LinkProtocol, RouterTarget},
+    },
     seal::Sealer,
 };
 
@@ -19,19 +46,42 @@ pub struct Access {
     ports: Ports,
     audit: Audit,
     sealer: Sealer,
+    silences: silences::Silences,
+    wrong_links: wrong_links::WrongLinks,
+    healths: health::Healths,
+    directory: ArcSwapOption<directory::Directory>,
+    live: live::Live,
+    tiles: tiles::Tiles,
+    wakes: wake::Wakes,
+    /// Signs tokens for home backends; shared with them.
+    webhook_key: Option<TokenKey>,
 }
 
 impl Access {
-    pub(crate) fn new(ports: Ports, audit: Audit, sealing_key: &[u8; 32]) -> Self {
+    pub(crate) fn new(
+        ports: Ports,
+        audit: Audit,
+        sealing_key: &[u8; 32],
+        webhook_key: Option<TokenKey>,
+    ) -> Self {
         Self {
             ports,
             audit,
             sealer: Sealer::new(sealing_key),
+            silences: silences::Silences::default(),
+            wrong_links: wrong_links::WrongLinks::default(),
+            healths: health::Healths::default(),
+            directory: ArcSwapOption::empty(),
+            live: live::Live::default(),
+            tiles: tiles::Tiles::default(),
+            wakes: wake::Wakes::default(),
+            webhook_key,
         }
     }
 
     fn target(&self, router: &RouterRecord) -> Result<RouterTarget> {
         Ok(RouterTarget {
+            protocol: LinkProtocol::of_version(router.protocol),
             address: router.address.clone(),
             cert_sha256: router.cert_sha256,
             api_key: self

@@ -4,14 +4,14 @@ use std::net::IpAddr;
 
 use gatehouse_types::{
     Timestamp,
-    access::{AccessSession, EndReason, OpenSession, ServiceKind, SessionState},
+    access::{AccessSession, EndReason, OpenSession, ServiceKind, SessionState, WakeStep},
     codes,
 };
 use uuid::Uuid;
 
 use super::{
-    Access, checks, no_such_service, no_such_session,
-    sessions::{LIVE_PER_USER, MINUTE_MS, check_minutes, rule, seconds_until, to_session},
+    Access, WakeJob, checks, no_such_service, no_such_session,
+    sessions::{MINUTE_MS, check_minutes, rule, seconds_until, to_session},
 };
 use crate::{
     Actor, Error, Result,
@@ -28,17 +28,30 @@ impl Access {
     ///
     /// A session that is open already is extended to the wished end if that is later. The
     /// flag says whether a new session was made. A router that does not answer yields a
-    /// session in state `failed`.
+    /// session in state `failed`; a service that is woken first, one that is `pending`.
     ///
     /// # Errors
     /// When nobody is signed in, the address cannot be told or does not fit, the service is
     /// not granted, the minutes cannot be taken, or a limit is reached.
     pub async fn open(&self, actor: &Actor, wish: &OpenSession) -> Result<(AccessSession, bool)> {
-        let account = actor.account()?;
         let service = self.find_service(actor, wish.service_id).await?;
         let minutes = check_minutes(&service, wish.minutes.unwrap_or(service.default_minutes))?;
+        let until_ms = self.ports.now_ms() + minutes * MINUTE_MS;
+        self.open_until(actor, &service, until_ms, 0).await
+    }
+
+    /// As [`Access::open`], of a service that the actor may open, where `ending` of the actor's
+    /// sessions for it make room.
+    pub(super) async fn open_until(
+        &self,
+        actor: &Actor,
+        service: &ServiceRecord,
+        until_ms: i64,
+        ending: i64,
+    ) -> Result<(AccessSession, bool)> {
+        let account = actor.account()?;
         let client_ip = actor.ip.ok_or(Error::NoClientAddress)?;
-        check_family(client_ip, &service)?;
+        check_family(client_ip, service)?;
         let live = self
             .ports
             .store
@@ -46,50 +59,69 @@ impl Access {
             .await?;
         match live {
             // Its rule is gone from the router, though the keeper has not noticed yet.
-            Some(live) if self.is_expired(&live) => self.expire(live).await?,
-            Some(live) => return Ok((self.reuse(actor, live, minutes).await?, false)),
+            Some(live) if self.is_expired(&live) => self.step_all(vec![live]).await?,
+            Some(live) => return Ok((self.reuse(actor, live, until_ms).await?, false)),
             None => {}
         }
-        if self.ports.store.count_live_sessions(account.id).await? >= LIVE_PER_USER {
-            return Err(Error::conflict(
-                codes::LIMIT_REACHED,
-                format!("You have {LIVE_PER_USER} sessions open. Close one first."),
-            ));
-        }
+        self.check_room(account.id, service.id, client_ip, ending)
+            .await?;
         let router = self.find_router(service.router_id).await?;
-        let session = self.new_session(account.id, client_ip, &service, &router, minutes);
+        let mut session = self.new_session(account.id, client_ip, service, &router, until_ms);
+        // What moves to another address is awake.
+        let is_woken = service.wake.is_some() && ending == 0;
+        session.step = is_woken.then_some(WakeStep::Waking);
         match self.ports.store.insert_session(&session).await {
+            Ok(()) if is_woken => {
+                self.wakes.add(WakeJob {
+                    actor: actor.clone(),
+                    session: session.clone(),
+                    service: service.clone(),
+                    lasts_ms: until_ms - session.requested_at_ms,
+                });
+                Ok((to_session(session), true))
+            }
             Ok(()) => {
                 let opened = self.let_in(actor, session, &router).await?;
                 self.still_allowed(actor, service.id).await?;
                 Ok((opened, true))
             }
             // Another click was quicker: its session is ours too.
-            Err(StoreError::Taken) => {
-                let live = self
-                    .ports
-                    .store
-                    .live_session(service.id, account.id, client_ip)
-                    .await?
-                    .ok_or_else(|| {
-                        Error::conflict(
-                            codes::CONFLICT,
-                            "Another click opened this service and it has ended since. Try again.",
-                        )
-                    })?;
-                Ok((to_session(live), false))
-            }
+            Err(StoreError::Taken) => Ok((self.of_quicker_click(&session).await?, false)),
             Err(other) => Err(other.into()),
         }
     }
 
-    fn new_session(
+    /// The session that stood in the way of ours, whatever became of it since.
+    async fn of_quicker_click(&self, ours: &AccessSessionRecord) -> Result<AccessSession> {
+        let store = &self.ports.store;
+        let live = store.live_session(ours.service_id, ours.user_id, ours.client_ip);
+        if let Some(live) = live.await? {
+            return Ok(to_session(live));
+        }
+        let ours_too = SessionFilter {
+            user_id: Some(ours.user_id),
+            service_id: Some(ours.service_id),
+            ..SessionFilter::default()
+        };
+        let newest = store.list_sessions(ours_too, 1).await?.pop();
+        newest
+            .filter(|newest| newest.client_ip == ours.client_ip && newest.guest.is_none())
+            .map(to_session)
+            .ok_or_else(|| {
+                Error::conflict(
+                    codes::CONFLICT,
+                    "Another click opened this service and it has ended since. Try again.",
+                )
+            })
+    }
+
+    pub(super) fn new_session(
         &self,
         user_id: Uuid,
         client_ip: IpAddr,
         service: &ServiceRecord,
         router: &RouterRecord,
-        minutes: i64,
+        until_ms: i64,
     ) -> AccessSessionRecord {
         let host = router
             .address
@@ -107,6 +139,7 @@ impl Access {
             user_id,
             service_name: service.name.clone(),
             state: SessionState::Pending,
+            step: None,
             client_ip,
             host: host.to_owned(),
             public_port: service.public_port,
@@ -116,24 +149,25 @@ impl Access {
             url,
             requested_at_ms: now_ms,
             opened_at_ms: None,
-            expires_at_ms: now_ms + minutes * MINUTE_MS,
+            expires_at_ms: until_ms,
             finished_at_ms: None,
             end_reason: None,
+            guest: None,
+            traffic_bytes: None,
         }
     }
 
     /// The row is there; now the rule, then the row again.
-    async fn let_in(
+    pub(super) async fn let_in(
         &self,
         actor: &Actor,
         mut session: AccessSessionRecord,
         router: &RouterRecord,
     ) -> Result<AccessSession> {
-        let target = self.target(router)?;
         let now_ms = self.ports.now_ms();
         let command =
             RouterCommand::Add(rule(&session), seconds_until(session.expires_at_ms, now_ms));
-        let outcome = self.ports.router_link.send(&target, command).await;
+        let outcome = self.send(router, command).await?;
         let note = Note::ok("session.open", "service", session.service_id);
         match outcome {
             Ok(_) => {
@@ -175,7 +209,8 @@ impl Access {
         if session.state == SessionState::Open || now_stored.finished_at_ms.is_none() {
             self.close_again(now_stored).await?;
         }
-        self.session(actor, session.id).await
+        let as_it_ended = self.ports.store.session(session.id).await?;
+        as_it_ended.map(to_session).ok_or_else(no_such_session)
     }
 
     /// Nothing was let in, unless the answer was lost: then the row stays `closing` until the
@@ -205,34 +240,40 @@ impl Access {
 
     /// Closes what was let in after its row had ended: the row goes back to `closing`, so that
     /// the keeper takes over should the router not answer.
-    async fn close_again(&self, ended: AccessSessionRecord) -> Result<()> {
+    pub(super) async fn close_again(&self, ended: AccessSessionRecord) -> Result<()> {
         let closing = AccessSessionRecord {
             state: SessionState::Closing,
             finished_at_ms: None,
             ..ended.clone()
         };
-        self.ports
-            .store
-            .advance_session(&closing, ended.state)
-            .await?;
-        self.finish_closing(closing).await
+        let reopened = self.ports.store.advance_session(&closing, ended.state);
+        match reopened.await {
+            // Taken: the same click was made again meanwhile, and its row is the living one now.
+            Ok(_) | Err(StoreError::Taken) => {}
+            Err(other) => return Err(other.into()),
+        }
+        let gone = self.take_rule_away(&closing).await?;
+        self.finish_closing(closing, gone).await
     }
 
     /// A right that was taken away while the router worked takes the session along.
-    async fn still_allowed(&self, actor: &Actor, service_id: Uuid) -> Result<()> {
+    pub(super) async fn still_allowed(&self, actor: &Actor, service_id: Uuid) -> Result<()> {
         let user_id = actor.account()?.id;
         let user = self.ports.store.user(user_id).await?;
         let is_enabled = user.is_some_and(|user| user.disabled_at_ms.is_none());
-        if is_enabled && self.find_service(actor, service_id).await.is_ok() {
+        let reason = if !is_enabled {
+            EndReason::UserDisabled
+        } else if self.find_service(actor, service_id).await.is_err() {
+            EndReason::ServiceRemoved
+        } else {
             return Ok(());
-        }
+        };
         let theirs = SessionFilter {
             user_id: Some(user_id),
             service_id: Some(service_id),
             ..SessionFilter::default()
         };
-        self.end_sessions(actor, theirs, EndReason::ServiceRemoved)
-            .await?;
+        self.end_sessions(actor, theirs, reason).await?;
         Err(no_such_service())
     }
 
@@ -240,12 +281,11 @@ impl Access {
         &self,
         actor: &Actor,
         live: AccessSessionRecord,
-        minutes: i64,
+        until_ms: i64,
     ) -> Result<AccessSession> {
-        let wished_end_ms = self.ports.now_ms() + minutes * MINUTE_MS;
         match live.state {
-            SessionState::Open if wished_end_ms > live.expires_at_ms => {
-                Ok(to_session(self.move_end(actor, live, wished_end_ms).await?))
+            SessionState::Open if until_ms > live.expires_at_ms => {
+                Ok(to_session(self.move_end(actor, live, until_ms).await?))
             }
             SessionState::Closing => Err(Error::conflict(
                 codes::CONFLICT,
@@ -256,7 +296,7 @@ impl Access {
     }
 }
 
-fn check_family(client_ip: IpAddr, service: &ServiceRecord) -> Result<()> {
+pub(super) fn check_family(client_ip: IpAddr, service: &ServiceRecord) -> Result<()> {
     if client_ip.is_ipv4() == service.lan_ip.is_ipv4() {
         return Ok(());
     }

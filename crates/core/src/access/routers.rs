@@ -12,7 +12,7 @@ use crate::{
     ports::{
         StoreError,
         access::{RouterRecord, SessionFilter},
-        router_link::RouterCommand,
+        router_link::{LinkProtocol, RouterCommand},
     },
 };
 
@@ -46,7 +46,7 @@ impl Access {
                 Note::ok("router.create", "router", record.id).detail(&record.address),
             )
             .await?;
-        Ok(to_router(record))
+        Ok(self.described(record))
     }
 
     /// Lists routers by name.
@@ -56,7 +56,7 @@ impl Access {
     pub async fn list_routers(&self, actor: &Actor) -> Result<Vec<Router>> {
         actor.require_admin()?;
         let rows = self.ports.store.list_routers().await?;
-        Ok(rows.into_iter().map(to_router).collect())
+        Ok(rows.into_iter().map(|row| self.described(row)).collect())
     }
 
     /// Shows a router; its keys never come back.
@@ -65,7 +65,7 @@ impl Access {
     /// When the actor is no admin or there is no such router.
     pub async fn router(&self, actor: &Actor, id: Uuid) -> Result<Router> {
         actor.require_admin()?;
-        Ok(to_router(self.find_router(id).await?))
+        Ok(self.described(self.find_router(id).await?))
     }
 
     /// Changes a router.
@@ -100,6 +100,7 @@ impl Access {
         if way_to(&before) != way_to(&record) {
             self.refuse_while_open(id).await?;
         }
+        self.check_services_of(&record).await?;
         if !self
             .ports
             .store
@@ -109,10 +110,11 @@ impl Access {
         {
             return Err(no_such_router());
         }
+        self.healths.forget(id);
         self.audit
             .note(actor, Note::ok("router.change", "router", id))
             .await?;
-        Ok(to_router(record))
+        Ok(self.described(record))
     }
 
     /// Removes a router and its services and closes what is open on it.
@@ -129,15 +131,18 @@ impl Access {
         {
             return Err(no_such_router());
         }
-        self.audit
+        self.healths.forget(id);
+        let noted = self
+            .audit
             .note(actor, Note::ok("router.remove", "router", id))
-            .await?;
+            .await;
         let on_it = SessionFilter {
             router_id: Some(id),
             ..SessionFilter::default()
         };
         self.end_sessions(actor, on_it, EndReason::ServiceRemoved)
             .await
+            .and(noted)
     }
 
     /// Asks a daemon how it is.
@@ -147,17 +152,15 @@ impl Access {
     pub async fn test_router(&self, actor: &Actor, id: Uuid) -> Result<RouterTest> {
         actor.require_admin()?;
         let record = self.find_router(id).await?;
-        let target = self.target(&record)?;
-        let found = match self
-            .ports
-            .router_link
-            .send(&target, RouterCommand::Ping)
-            .await
-        {
+        let found = match self.send(&record, RouterCommand::Ping).await? {
             Ok(reply) => RouterTest {
                 reachable: true,
-                detail: "The daemon answered, with the pinned certificate and the right keys."
-                    .into(),
+                detail: if reply.proves_keys {
+                    "The daemon answered, with the pinned certificate and the right keys."
+                } else {
+                    "The daemon answered with the pinned certificate. Whether its keys are right shows when a service is opened."
+                }
+                .into(),
                 latency_ms: Some(reply.latency_ms),
                 clock_difference_ms: reply.clock_difference_ms,
                 sessions: reply.sessions,
@@ -182,6 +185,26 @@ impl Access {
         Ok(found)
     }
 
+    /// A router that changes to the original's protocol must be able to carry on with its services.
+    async fn check_services_of(&self, router: &RouterRecord) -> Result<()> {
+        let protocol = LinkProtocol::of_version(router.protocol);
+        let services = self.ports.store.load_directory().await?.services;
+        services
+            .iter()
+            .filter(|service| service.router_id == router.id)
+            .try_for_each(|service| {
+                checks::carries(protocol, service).map_err(|_| {
+                    Error::invalid(
+                        "protocol",
+                        format!(
+                            "The original daemon cannot let anybody through to “{}”. Change or remove that service first.",
+                            service.name
+                        ),
+                    )
+                })
+            })
+    }
+
     /// Rules are closed where the router's row says; it must not lead elsewhere meanwhile.
     async fn refuse_while_open(&self, id: Uuid) -> Result<()> {
         let on_it = SessionFilter {
@@ -194,8 +217,20 @@ impl Access {
         }
         Err(Error::conflict(
             codes::CONFLICT,
-            "Sessions are open on this router. Close them before its address, certificate or keys change.",
+            "Sessions are open on this router. Close them before its address, certificate, keys or protocol change.",
         ))
+    }
+
+    fn described(&self, record: RouterRecord) -> Router {
+        Router {
+            id: record.id,
+            name: record.name,
+            address: record.address,
+            cert_sha256: hex::encode(record.cert_sha256),
+            protocol: record.protocol,
+            created_at: Timestamp(record.created_at_ms),
+            health: self.healths.of(record.id),
+        }
     }
 
     pub(super) async fn find_router(&self, id: Uuid) -> Result<RouterRecord> {
@@ -239,6 +274,7 @@ fn way_to(record: &RouterRecord) -> impl PartialEq + use<> {
         record.cert_sha256,
         record.api_key_sealed.clone(),
         record.aes_key_sealed.clone(),
+        record.protocol,
     )
 }
 
@@ -248,16 +284,5 @@ fn name_taken(error: StoreError) -> Error {
             Error::conflict(codes::TAKEN, "There is a router with that name already.")
         }
         other => other.into(),
-    }
-}
-
-fn to_router(record: RouterRecord) -> Router {
-    Router {
-        id: record.id,
-        name: record.name,
-        address: record.address,
-        cert_sha256: hex::encode(record.cert_sha256),
-        protocol: record.protocol,
-        created_at: Timestamp(record.created_at_ms),
     }
 }

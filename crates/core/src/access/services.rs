@@ -1,8 +1,6 @@
-use std::collections::BTreeMap;
-
 use gatehouse_types::{
     Timestamp,
-    access::{EndReason, Grants, NewService, Service, ServiceChange},
+    access::{EndReason, Grants, NewService, Service, ServiceChange, Wake},
     codes, limits,
 };
 use uuid::Uuid;
@@ -14,6 +12,7 @@ use crate::{
     ports::{
         StoreError,
         access::{ServiceRecord, SessionFilter},
+        router_link::LinkProtocol,
     },
 };
 
@@ -24,13 +23,10 @@ impl Access {
     /// When the actor is no admin, the router's port is taken, or a field cannot be taken.
     pub async fn create_service(&self, actor: &Actor, new: &NewService) -> Result<Service> {
         actor.require_admin()?;
-        if new.wake.is_some() {
-            return Err(Error::invalid(
-                "wake",
-                "This version of the portal cannot wake hosts; leave it null.",
-            ));
+        if let Some(wake) = &new.wake {
+            self.check_wake(wake)?;
         }
-        self.check_router(new.router_id).await?;
+        let protocol = self.protocol_of(new.router_id).await?;
         let record = ServiceRecord {
             id: self.ports.new_id(),
             router_id: new.router_id,
@@ -45,9 +41,11 @@ impl Access {
             url_path: new.url_path.trim().to_owned(),
             default_minutes: new.default_minutes,
             max_minutes: new.max_minutes,
+            wake: new.wake.clone(),
             created_at_ms: self.ports.now_ms(),
         };
         check(&record)?;
+        checks::carries(protocol, &record)?;
         self.ports
             .store
             .insert_service(&record)
@@ -60,33 +58,6 @@ impl Access {
             )
             .await?;
         Ok(to_service(record, Vec::new()))
-    }
-
-    /// Lists services by name: all of them for an admin, those granted for an owner.
-    ///
-    /// # Errors
-    /// When nobody is signed in.
-    pub async fn list_services(&self, actor: &Actor) -> Result<Vec<Service>> {
-        let account = actor.account()?;
-        if !actor.is_admin() {
-            let rows = self.ports.store.list_services_of(account.id).await?;
-            return Ok(rows
-                .into_iter()
-                .map(|row| to_service(row, Vec::new()))
-                .collect());
-        }
-        let rows = self.ports.store.list_services().await?;
-        let mut granted: BTreeMap<Uuid, Vec<Uuid>> = BTreeMap::new();
-        for (service_id, user_id) in self.ports.store.all_grants().await? {
-            granted.entry(service_id).or_default().push(user_id);
-        }
-        Ok(rows
-            .into_iter()
-            .map(|row| {
-                let users = granted.remove(&row.id).unwrap_or_default();
-                to_service(row, users)
-            })
-            .collect())
     }
 
     /// Shows a service; for an owner one that is not granted does not exist.
@@ -117,7 +88,6 @@ impl Access {
         let before = self.find_service(actor, id).await?;
         let mut record = before.clone();
         if let Some(router_id) = change.router_id {
-            self.check_router(router_id).await?;
             record.router_id = router_id;
         }
         if let Some(ip) = &change.lan_ip {
@@ -131,9 +101,14 @@ impl Access {
         record.public_port = change.public_port.unwrap_or(record.public_port);
         record.transport = change.protocol.unwrap_or(record.transport);
         record.kind = change.kind.unwrap_or(record.kind);
+        if let Some(wake) = &change.wake {
+            wake.iter().try_for_each(|wake| self.check_wake(wake))?;
+            record.wake.clone_from(wake);
+        }
         record.default_minutes = change.default_minutes.unwrap_or(record.default_minutes);
         record.max_minutes = change.max_minutes.unwrap_or(record.max_minutes);
         check(&record)?;
+        checks::carries(self.protocol_of(record.router_id).await?, &record)?;
         if !self
             .ports
             .store
@@ -143,13 +118,15 @@ impl Access {
         {
             return Err(no_such_service());
         }
-        self.audit
+        let noted = self
+            .audit
             .note(actor, Note::ok("service.change", "service", id))
-            .await?;
+            .await;
         if way(&before) != way(&record) {
             self.end_sessions(actor, of_service(id), EndReason::ServiceRemoved)
                 .await?;
         }
+        noted?;
         let granted_to = self.ports.store.grants(id).await?;
         Ok(to_service(record, granted_to))
     }
@@ -168,11 +145,13 @@ impl Access {
         {
             return Err(no_such_service());
         }
-        self.audit
+        let noted = self
+            .audit
             .note(actor, Note::ok("service.remove", "service", id))
-            .await?;
+            .await;
         self.end_sessions(actor, of_service(id), EndReason::ServiceRemoved)
             .await
+            .and(noted)
     }
 
     /// Replaces who may open a service, and closes it for those who no longer may.
@@ -195,13 +174,10 @@ impl Access {
         }
         let before = self.ports.store.grants(id).await?;
         self.ports.store.set_grants(id, &users).await?;
-        self.audit
-            .note(
-                actor,
-                Note::ok("service.grant", "service", id)
-                    .detail(&format!("{} accounts", users.len())),
-            )
-            .await?;
+        let detail = format!("{} accounts", users.len());
+        let note = Note::ok("service.grant", "service", id).detail(&detail);
+        let noted = self.audit.note(actor, note).await;
+        let mut ending = Vec::new();
         for user_id in before
             .into_iter()
             .filter(|user_id| !users.contains(user_id))
@@ -210,9 +186,10 @@ impl Access {
                 user_id: Some(user_id),
                 ..of_service(id)
             };
-            self.end_sessions(actor, theirs, EndReason::ServiceRemoved)
-                .await?;
+            let closing = self.begin_closing(actor, theirs, EndReason::ServiceRemoved);
+            ending.extend(closing.await?);
         }
+        self.close_for_a_moment(ending).await.and(noted)?;
         Ok(to_service(record, users))
     }
 
@@ -231,10 +208,24 @@ impl Access {
         Err(no_such_service())
     }
 
-    async fn check_router(&self, id: Uuid) -> Result<()> {
-        self.find_router(id)
+    fn check_wake(&self, wake: &Wake) -> Result<()> {
+        match wake {
+            Wake::Wol { mac } => checks::mac(mac).map(drop),
+            Wake::Webhook { .. } if self.webhook_key.is_none() => Err(Error::invalid(
+                "wake.url",
+                "This portal calls no home backend: wake.webhook_secret is not set.",
+            )),
+            Wake::Webhook { url } => {
+                let allowed = self.ports.webhooks.check(url);
+                allowed.map_err(|wanted| Error::invalid("wake.url", wanted))
+            }
+        }
+    }
+
+    async fn protocol_of(&self, router_id: Uuid) -> Result<LinkProtocol> {
+        self.find_router(router_id)
             .await
-            .map(drop)
+            .map(|router| LinkProtocol::of_version(router.protocol))
             .map_err(|error| match error {
                 Error::NotFound(_) => Error::invalid("router_id", "There is no such router."),
                 other => other,
@@ -286,7 +277,7 @@ fn port_taken(error: StoreError) -> Error {
     }
 }
 
-fn to_service(record: ServiceRecord, granted_to: Vec<Uuid>) -> Service {
+pub(super) fn to_service(record: ServiceRecord, granted_to: Vec<Uuid>) -> Service {
     Service {
         id: record.id,
         name: record.name,
@@ -301,7 +292,7 @@ fn to_service(record: ServiceRecord, granted_to: Vec<Uuid>) -> Service {
         url_path: record.url_path,
         default_minutes: record.default_minutes,
         max_minutes: record.max_minutes,
-        wake: None,
+        wake: record.wake,
         granted_to,
         created_at: Timestamp(record.created_at_ms),
     }

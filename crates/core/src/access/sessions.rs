@@ -5,7 +5,7 @@ use gatehouse_types::{
 };
 use uuid::Uuid;
 
-use super::{Access, no_such_session};
+use super::{Access, limits::LIVE_PER_USER, no_such_session};
 use crate::{
     Actor, Error, Result,
     audit::{Note, cursor},
@@ -15,8 +15,6 @@ use crate::{
     },
 };
 
-/// How many sessions one account may have at a time.
-pub(super) const LIVE_PER_USER: i64 = 32;
 pub(super) const MINUTE_MS: i64 = 60 * 1000;
 
 impl Access {
@@ -117,11 +115,8 @@ impl Access {
     /// When there is no such open session, the minutes cannot be taken, or the router does not do it.
     pub async fn extend(&self, actor: &Actor, id: Uuid, minutes: i64) -> Result<AccessSession> {
         let session = self.find_session(actor, id).await?;
-        if session.state != SessionState::Open || session.expires_at_ms <= self.ports.now_ms() {
-            return Err(Error::conflict(
-                codes::FINISHED,
-                "This session is over. Open the service again.",
-            ));
+        if session.state != SessionState::Open || self.is_expired(&session) {
+            return Err(finished());
         }
         let service = self.find_service(actor, session.service_id).await?;
         let minutes = check_minutes(&service, minutes)?;
@@ -129,24 +124,6 @@ impl Access {
         Ok(to_session(
             self.move_end(actor, session, expires_at_ms).await?,
         ))
-    }
-
-    /// Marks sessions for closing and tries to close each at once; the keeper does the rest.
-    pub(crate) async fn end_sessions(
-        &self,
-        actor: &Actor,
-        filter: SessionFilter,
-        reason: EndReason,
-    ) -> Result<()> {
-        const AT_ONCE: i64 = 500;
-        let filter = SessionFilter {
-            unfinished_only: true,
-            ..filter
-        };
-        for session in self.ports.store.list_sessions(filter, AT_ONCE).await? {
-            self.end_session(actor, session, reason).await?;
-        }
-        Ok(())
     }
 
     async fn sessions_where(
@@ -186,11 +163,7 @@ impl Access {
         self.save_end(&session).await?;
         let duration_s = seconds_until(expires_at_ms, self.ports.now_ms());
         let command = RouterCommand::Extend(rule(&session), duration_s);
-        let sent = self
-            .ports
-            .router_link
-            .send(&self.target(&router)?, command)
-            .await;
+        let sent = self.send(&router, command).await?;
         session.expires_at_ms = match &sent {
             Ok(_) => expires_at_ms,
             Err(RouterFailure::Unsure(_)) => session.expires_at_ms,
@@ -231,21 +204,34 @@ impl Access {
         ))
     }
 
-    async fn end_session(
+    pub(super) async fn end_session(
+        &self,
+        actor: &Actor,
+        session: AccessSessionRecord,
+        reason: EndReason,
+    ) -> Result<()> {
+        let Some(closing) = self.mark_closing(actor, session, reason).await? else {
+            return Ok(());
+        };
+        let gone = self.take_rule_away(&closing).await?;
+        self.finish_closing(closing, gone).await
+    }
+
+    /// Moves a session to `closing`; `None` when it was that already or moved on between look
+    /// and act: then what it became decides.
+    pub(super) async fn mark_closing(
         &self,
         actor: &Actor,
         mut session: AccessSessionRecord,
         reason: EndReason,
-    ) -> Result<()> {
+    ) -> Result<Option<AccessSessionRecord>> {
         let from = session.state;
-        if from == SessionState::Closing {
-            return Ok(());
-        }
         session.state = SessionState::Closing;
         session.end_reason = Some(reason);
-        if !self.ports.store.advance_session(&session, from).await? {
-            // It moved on between look and act; what it became decides.
-            return Ok(());
+        let is_ours = from != SessionState::Closing
+            && self.ports.store.advance_session(&session, from).await?;
+        if !is_ours {
+            return Ok(None);
         }
         self.audit
             .note(
@@ -253,10 +239,14 @@ impl Access {
                 Note::ok("session.close", "session", session.id).detail(reason.as_str()),
             )
             .await?;
-        self.finish_closing(session).await
+        Ok(Some(session))
     }
 
-    async fn find_session(&self, actor: &Actor, id: Uuid) -> Result<AccessSessionRecord> {
+    pub(super) async fn find_session(
+        &self,
+        actor: &Actor,
+        id: Uuid,
+    ) -> Result<AccessSessionRecord> {
         let account = actor.account()?;
         let session = self
             .ports
@@ -269,6 +259,13 @@ impl Access {
         }
         Err(no_such_session())
     }
+}
+
+pub(super) fn finished() -> Error {
+    Error::conflict(
+        codes::FINISHED,
+        "This session is over. Open the service again.",
+    )
 }
 
 pub(super) fn rule(session: &AccessSessionRecord) -> Rule {
@@ -307,6 +304,9 @@ pub(super) fn to_session(record: AccessSessionRecord) -> AccessSession {
         service_name: record.service_name,
         user_id: record.user_id,
         state: record.state,
+        step: record
+            .step
+            .filter(|_| record.state == SessionState::Pending),
         client_ip: record.client_ip.to_string(),
         host: record.host,
         public_port: record.public_port,
@@ -316,5 +316,7 @@ pub(super) fn to_session(record: AccessSessionRecord) -> AccessSession {
         expires_at: Timestamp(record.expires_at_ms),
         finished_at: record.finished_at_ms.map(Timestamp),
         end_reason: record.end_reason,
+        traffic_bytes: record.traffic_bytes,
+        guest: record.guest,
     }
 }

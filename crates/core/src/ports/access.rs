@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 
 use async_trait::async_trait;
-use gatehouse_types::access::{EndReason, ServiceKind, SessionState, Transport};
+use gatehouse_types::access::{
+    EndReason, ServiceKind, SessionGuest, SessionState, Transport, Wake, WakeStep,
+};
 use uuid::Uuid;
 
 use super::StoreResult;
@@ -58,6 +60,8 @@ pub struct ServiceRecord {
     pub default_minutes: i64,
     /// The most an owner may ask for.
     pub max_minutes: i64,
+    /// How it is woken before it is opened.
+    pub wake: Option<Wake>,
     /// When it was added.
     pub created_at_ms: i64,
 }
@@ -78,6 +82,8 @@ pub struct AccessSessionRecord {
     pub service_name: String,
     /// Where it stands.
     pub state: SessionState,
+    /// What it waits for while it is pending, when its service is woken first.
+    pub step: Option<WakeStep>,
     /// The address that is let in.
     pub client_ip: IpAddr,
     /// The router's host when it was asked for.
@@ -102,6 +108,21 @@ pub struct AccessSessionRecord {
     pub finished_at_ms: Option<i64>,
     /// Why it ends or ended; set as soon as it is to be closed.
     pub end_reason: Option<EndReason>,
+    /// What went through it in both directions, as far as its router counted.
+    pub traffic_bytes: Option<i64>,
+    /// Whose invitation opened it, when it was not the user.
+    pub guest: Option<SessionGuest>,
+}
+
+/// How many unfinished sessions there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LiveCounts {
+    /// Of the user.
+    pub of_user: i64,
+    /// Of the service.
+    pub of_service: i64,
+    /// From the address.
+    pub of_address: i64,
 }
 
 /// Which access sessions are wanted; what is `None` filters nothing.
@@ -113,6 +134,8 @@ pub struct SessionFilter {
     pub service_id: Option<Uuid>,
     /// On this router.
     pub router_id: Option<Uuid>,
+    /// Opened with this invitation.
+    pub invitation_id: Option<Uuid>,
     /// In this state.
     pub state: Option<SessionState>,
     /// Only those that are not over.
@@ -136,17 +159,26 @@ pub trait Routers: Send + Sync {
     async fn remove_router(&self, id: Uuid, now_ms: i64) -> StoreResult<bool>;
 }
 
-/// Services and who may open them.
+/// What may be opened and by whom, as of one count of changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirectoryRows {
+    /// The count of changes that others must notice; it never falls.
+    pub change_seq: i64,
+    /// The services that were not removed, by name.
+    pub services: Vec<ServiceRecord>,
+    /// Every grant, as pairs of service and user in the order of both.
+    pub grants: Vec<(Uuid, Uuid)>,
+}
+
+/// Services and who may open them. Every change of either raises the count of changes.
 #[async_trait]
 pub trait Services: Send + Sync {
     /// Adds a service; `Taken` when the router's public port is in use for that transport.
     async fn insert_service(&self, service: &ServiceRecord) -> StoreResult<()>;
     /// Finds a service that was not removed.
     async fn service(&self, id: Uuid) -> StoreResult<Option<ServiceRecord>>;
-    /// Lists services that were not removed, by name.
-    async fn list_services(&self) -> StoreResult<Vec<ServiceRecord>>;
-    /// Lists the services granted to a user, by name.
-    async fn list_services_of(&self, user_id: Uuid) -> StoreResult<Vec<ServiceRecord>>;
+    /// All services and grants, as of one moment.
+    async fn load_directory(&self) -> StoreResult<DirectoryRows>;
     /// Whether the user may open the service.
     async fn is_granted(&self, service_id: Uuid, user_id: Uuid) -> StoreResult<bool>;
     /// Writes a service back whole; `false` when it is gone.
@@ -155,8 +187,6 @@ pub trait Services: Send + Sync {
     async fn remove_service(&self, id: Uuid, now_ms: i64) -> StoreResult<bool>;
     /// Who may open the service, in the order of their ids.
     async fn grants(&self, service_id: Uuid) -> StoreResult<Vec<Uuid>>;
-    /// Every grant there is, as pairs of service and user.
-    async fn all_grants(&self) -> StoreResult<Vec<(Uuid, Uuid)>>;
     /// Replaces who may open the service.
     async fn set_grants(&self, service_id: Uuid, users: &[Uuid]) -> StoreResult<()>;
 }
@@ -164,11 +194,12 @@ pub trait Services: Send + Sync {
 /// Access sessions. Finished ones stay, with their reason.
 #[async_trait]
 pub trait AccessSessions: Send + Sync {
-    /// Adds a session; `Taken` when that user has an unfinished one for that service and address.
+    /// Adds a session; `Taken` when that user, guests aside, has an unfinished one for that service
+    /// and address.
     async fn insert_session(&self, session: &AccessSessionRecord) -> StoreResult<()>;
     /// Finds a session.
     async fn session(&self, id: Uuid) -> StoreResult<Option<AccessSessionRecord>>;
-    /// Finds the unfinished session of a user for a service and an address.
+    /// Finds the unfinished session of a user, guests aside, for a service and an address.
     async fn live_session(
         &self,
         service_id: Uuid,
@@ -181,14 +212,32 @@ pub trait AccessSessions: Send + Sync {
         filter: SessionFilter,
         limit: i64,
     ) -> StoreResult<Vec<AccessSessionRecord>>;
-    /// Counts a user's unfinished sessions.
-    async fn count_live_sessions(&self, user_id: Uuid) -> StoreResult<i64>;
-    /// Unfinished sessions that the keeper must look at: over, or closing, or pending since before `pending_since_ms`.
+    /// Counts the unfinished sessions of a user, of a service and from an address.
+    async fn count_live_sessions(
+        &self,
+        user_id: Uuid,
+        service_id: Uuid,
+        client_ip: IpAddr,
+    ) -> StoreResult<LiveCounts>;
+    /// Sessions that are pending or open although their right is gone, at most `limit`, each
+    /// with the reason to end it: the account is disabled or removed, the grant was taken away,
+    /// or the service or its router is gone or leads elsewhere.
+    async fn sessions_without_right(
+        &self,
+        limit: i64,
+    ) -> StoreResult<Vec<(AccessSessionRecord, EndReason)>>;
+    /// Notes what went through sessions; a count only grows.
+    async fn note_traffic(&self, counts: &[(Uuid, i64)]) -> StoreResult<()>;
+    /// Unfinished sessions that the keeper must look at: over, or closing, or pending since before
+    /// `pending_since_ms`; 90 s longer where a host is woken first.
+    ///
+    /// They are at most `per_router` of each router, so that no router takes the place of
+    /// another; those that are closing before their time give way first.
     async fn due_sessions(
         &self,
         now_ms: i64,
         pending_since_ms: i64,
-        limit: i64,
+        per_router: i64,
     ) -> StoreResult<Vec<AccessSessionRecord>>;
     /// Writes state, times and reason back if the stored state is still `from`; `false` otherwise.
     async fn advance_session(
@@ -196,4 +245,20 @@ pub trait AccessSessions: Send + Sync {
         session: &AccessSessionRecord,
         from: SessionState,
     ) -> StoreResult<bool>;
+    /// The number of the newest change of any session that people can see.
+    async fn session_change_seq(&self) -> StoreResult<i64>;
+    /// Sessions that changed after a number, as they are now, each with the number of its newest
+    /// change; oldest change first. Several that changed together bear the same number.
+    async fn sessions_changed_after(
+        &self,
+        seq: i64,
+        limit: i64,
+    ) -> StoreResult<Vec<(i64, AccessSessionRecord)>>;
+    /// Moves the unfinished sessions that match to `closing`, all at once, and answers them as
+    /// they are then. Those that were closing already keep their reason and are not answered.
+    async fn begin_closing(
+        &self,
+        filter: SessionFilter,
+        reason: EndReason,
+    ) -> StoreResult<Vec<AccessSessionRecord>>;
 }

@@ -9,7 +9,10 @@ pub mod audit;
 pub mod blobs;
 pub mod firmware;
 pub mod identity;
+pub mod invitations;
 pub mod router_link;
+pub mod upkeep;
+pub mod webhooks;
 
 use std::{fmt, sync::Arc};
 
@@ -108,11 +111,13 @@ pub trait Store:
     + access::Routers
     + access::Services
     + access::AccessSessions
+    + invitations::Invitations
     + firmware::Projects
     + firmware::Releases
     + firmware::Devices
     + firmware::DeviceTokens
     + audit::AuditTrail
+    + upkeep::Pruning
 {
 }
 
@@ -122,11 +127,13 @@ impl<T> Store for T where
         + access::Routers
         + access::Services
         + access::AccessSessions
+        + invitations::Invitations
         + firmware::Projects
         + firmware::Releases
         + firmware::Devices
         + firmware::DeviceTokens
         + audit::AuditTrail
+        + upkeep::Pruning
 {
 }
 
@@ -139,6 +146,8 @@ pub struct Ports {
     pub blobs: Arc<dyn blobs::Blobs>,
     /// The way to router daemons.
     pub router_link: Arc<dyn router_link::RouterLink>,
+    /// The way to home backends.
+    pub webhooks: Arc<dyn webhooks::Webhooks>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The randomness.

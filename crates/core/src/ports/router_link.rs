@@ -1,14 +1,35 @@
 //! The way to a router daemon.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use async_trait::async_trait;
 use gatehouse_types::access::Transport;
 use uuid::Uuid;
 
+/// What a daemon speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkProtocol {
+    /// The original daemon's: it opens and closes IPv4 TCP ports and tells nothing about itself.
+    Original,
+    /// Ours.
+    Gatehouse,
+}
+
+impl LinkProtocol {
+    /// Reads the number in a router's row; every number but 1 means ours.
+    pub const fn of_version(version: i64) -> Self {
+        match version {
+            1 => Self::Original,
+            _ => Self::Gatehouse,
+        }
+    }
+}
+
 /// How to reach a daemon and prove who we are.
 #[derive(Clone)]
 pub struct RouterTarget {
+    /// What it speaks.
+    pub protocol: LinkProtocol,
     /// `host:port`.
     pub address: String,
     /// SHA-256 of its certificate.
@@ -50,7 +71,7 @@ pub enum RouterCommand {
 }
 
 /// What a daemon says of itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RouterReply {
     /// How long the exchange took.
     pub latency_ms: i64,
@@ -58,6 +79,36 @@ pub struct RouterReply {
     pub clock_difference_ms: Option<i64>,
     /// Sessions it holds, where it said so.
     pub sessions: Option<i64>,
+    /// Its version, where it said so.
+    pub version: Option<String>,
+    /// What enforces its sessions, where it said so.
+    pub backend: Option<String>,
+    /// Whether the answer proves that both keys are right. A ping to an original daemon goes no
+    /// further than its certificate.
+    pub proves_keys: bool,
+}
+
+/// A session that a daemon holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldSession {
+    /// What it lets through.
+    pub rule: Rule,
+    /// Until it ends by itself.
+    pub remaining_ms: i64,
+    /// What went through it in both directions, where that is counted.
+    pub traffic_bytes: Option<i64>,
+}
+
+/// What a connection from the router to a LAN port came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Probed {
+    /// The port took it.
+    Up {
+        /// How long that took.
+        latency_ms: i64,
+    },
+    /// It was refused, or nothing came back within 2 s.
+    Down,
 }
 
 /// Why a daemon did not do it.
@@ -83,10 +134,26 @@ impl RouterFailure {
 /// Sends commands to router daemons.
 #[async_trait]
 pub trait RouterLink: Send + Sync {
-    /// Sends one command and waits for the answer, 10 s at the most.
+    /// Sends one command and waits for the answer, 15 s at the most.
     async fn send(
         &self,
         router: &RouterTarget,
         command: RouterCommand,
     ) -> Result<RouterReply, RouterFailure>;
+
+    /// Lists every session that the daemon holds, by id; `None` when it speaks a protocol that
+    /// cannot tell.
+    async fn list(&self, router: &RouterTarget) -> Result<Option<Vec<HeldSession>>, RouterFailure>;
+
+    /// Lets the daemon connect to a TCP port of its LAN; `None` when it speaks a protocol that
+    /// cannot.
+    async fn probe(
+        &self,
+        router: &RouterTarget,
+        lan_port: SocketAddr,
+    ) -> Result<Option<Probed>, RouterFailure>;
+
+    /// Lets the daemon send Wake-on-LAN packets for this hardware address into its LAN. Success
+    /// means sent; whether the host wakes, a probe tells. An original daemon refuses.
+    async fn wake(&self, router: &RouterTarget, mac: [u8; 6]) -> Result<(), RouterFailure>;
 }

@@ -4,7 +4,7 @@ use gatehouse_core::ports::{
     Store, StoreError,
     access::{RouterRecord, ServiceRecord},
 };
-use gatehouse_types::access::{ServiceKind, Transport};
+use gatehouse_types::access::{ServiceKind, Transport, Wake};
 
 use crate::records::{NOW_MS, id, router, service, some_owner, some_service};
 
@@ -62,11 +62,9 @@ pub(crate) async fn removing_a_router_takes_its_services_along(store: Arc<dyn St
     );
     assert!(!store.update_router(&removed).await.unwrap());
     assert_eq!(store.service(gone.id).await.unwrap(), None);
-    assert_eq!(
-        store.list_services().await.unwrap(),
-        std::slice::from_ref(&stays)
-    );
-    assert_eq!(store.all_grants().await.unwrap(), [(stays.id, owner)]);
+    let left = store.load_directory().await.unwrap();
+    assert_eq!(left.services, std::slice::from_ref(&stays));
+    assert_eq!(left.grants, [(stays.id, owner)]);
 
     removed.id = id();
     store.insert_router(&removed).await.unwrap();
@@ -89,6 +87,9 @@ pub(crate) async fn a_service_comes_back_as_it_was_written(store: Arc<dyn Store>
         url_path: "/".into(),
         default_minutes: 1,
         max_minutes: 480,
+        wake: Some(Wake::Wol {
+            mac: "02:00:5e:10:00:01".into(),
+        }),
         ..films.clone()
     };
     assert!(store.update_service(&changed).await.unwrap());
@@ -158,18 +159,18 @@ pub(crate) async fn grants_are_replaced_whole(store: Arc<dyn Store>) {
         .unwrap();
     store.set_grants(attic.id, &[anna]).await.unwrap();
     assert_eq!(store.grants(films.id).await.unwrap(), [anna, ben]);
+    let directory = store.load_directory().await.unwrap();
+    assert_eq!(directory.services, [attic.clone(), films.clone()]);
     assert_eq!(
-        store.list_services_of(anna).await.unwrap(),
-        [attic.clone(), films.clone()]
+        directory.grants,
+        [(films.id, anna), (films.id, ben), (attic.id, anna)]
     );
     assert!(store.is_granted(films.id, ben).await.unwrap());
 
     store.set_grants(films.id, &[anna]).await.unwrap();
     assert!(!store.is_granted(films.id, ben).await.unwrap());
-    assert_eq!(
-        store.all_grants().await.unwrap(),
-        [(films.id, anna), (attic.id, anna)]
-    );
+    let directory = store.load_directory().await.unwrap();
+    assert_eq!(directory.grants, [(films.id, anna), (attic.id, anna)]);
     store.set_grants(films.id, &[]).await.unwrap();
     assert!(store.grants(films.id).await.unwrap().is_empty());
 }
@@ -183,6 +184,35 @@ pub(crate) async fn removing_an_account_or_a_service_takes_grants_away(store: Ar
     assert_eq!(store.grants(films.id).await.unwrap(), [anna]);
     store.remove_service(films.id, NOW_MS).await.unwrap();
     assert!(!store.is_granted(films.id, anna).await.unwrap());
-    assert!(store.list_services_of(anna).await.unwrap().is_empty());
-    assert!(store.all_grants().await.unwrap().is_empty());
+    let directory = store.load_directory().await.unwrap();
+    assert!(directory.services.is_empty() && directory.grants.is_empty());
+}
+
+/// Else a dashboard would go on offering what its owner may open no longer.
+pub(crate) async fn every_change_of_services_and_grants_raises_the_change_number(
+    store: Arc<dyn Store>,
+) {
+    let anna = some_owner(&store, "anna@example.org").await;
+    let ben = some_owner(&store, "ben@example.org").await;
+    let films = some_service(&store).await;
+    let mut seen = store.load_directory().await.unwrap().change_seq;
+    let mut rises = async |what: &str| {
+        let now = store.change_seq().await.unwrap();
+        assert!(now > seen, "{what}");
+        assert_eq!(store.load_directory().await.unwrap().change_seq, now);
+        seen = now;
+    };
+    let attic = service(films.router_id, "attic camera", 18_097);
+    store.insert_service(&attic).await.unwrap();
+    rises("a service").await;
+    store.update_service(&attic).await.unwrap();
+    rises("a changed service").await;
+    store.set_grants(films.id, &[anna, ben]).await.unwrap();
+    rises("grants").await;
+    store.remove_user(ben, NOW_MS).await.unwrap();
+    rises("a removed account").await;
+    store.remove_service(attic.id, NOW_MS).await.unwrap();
+    rises("a removed service").await;
+    store.remove_router(films.router_id, NOW_MS).await.unwrap();
+    rises("a removed router").await;
 }

@@ -1,16 +1,20 @@
 use std::sync::Arc;
 
-use gatehouse_core::ports::{Store, StoreError, identity::UserRecord};
+use gatehouse_core::ports::{
+    Store, StoreError,
+    identity::{UserEdit, UserRecord},
+};
 use gatehouse_types::account::Role;
 use tokio::task::JoinSet;
+use uuid::Uuid;
 
 use crate::{
     databases::warm_up,
-    records::{MINUTE_MS, NOW_MS, id, some_owner, user},
+    records::{MINUTE_MS, NOW_MS, id, sign_in, some_owner, user},
 };
 
 pub(crate) async fn an_account_comes_back_as_it_was_written(store: Arc<dyn Store>) {
-    let mut anna = user("anna@example.org", Role::Admin);
+    let anna = user("anna@example.org", Role::Admin);
     store.insert_user(&anna).await.unwrap();
     assert_eq!(store.user(anna.id).await.unwrap(), Some(anna.clone()));
     assert_eq!(
@@ -22,19 +26,93 @@ pub(crate) async fn an_account_comes_back_as_it_was_written(store: Arc<dyn Store
         None
     );
     assert_eq!(store.user(id()).await.unwrap(), None);
+}
+
+pub(crate) async fn a_change_leaves_alone_what_it_does_not_name(store: Arc<dyn Store>) {
+    some_admin(&store, "berta@example.org").await;
+    let mut anna = user("anna@example.org", Role::Admin);
+    store.insert_user(&anna).await.unwrap();
+    let (id, unknown) = (anna.id, id());
+    let changed = async |edit: UserEdit| {
+        let changed = store.change_user(id, &edit).await.unwrap();
+        assert_eq!(store.user(id).await.unwrap(), changed);
+        changed.unwrap()
+    };
+    assert_eq!(changed(UserEdit::default()).await, anna);
 
     anna.email = "Anna@example.com".into();
     anna.email_key = "anna@example.com".into();
-    anna.password_hash = "another".into();
-    assert!(store.update_user(&anna).await.unwrap());
-    assert_eq!(store.user(anna.id).await.unwrap(), Some(anna));
+    let address = UserEdit {
+        email: Some(anna.email.clone()),
+        email_key: Some(anna.email_key.clone()),
+        ..UserEdit::default()
+    };
+    assert_eq!(changed(address).await, anna);
 
-    assert!(
-        !store
-            .update_user(&user("ghost@example.org", Role::Admin))
-            .await
-            .unwrap()
+    anna.role = Role::Owner;
+    assert_eq!(changed(role(Role::Owner)).await, anna);
+
+    anna.disabled_at_ms = Some(NOW_MS);
+    assert_eq!(changed(disabled(true, NOW_MS)).await, anna);
+    assert_eq!(
+        changed(disabled(true, NOW_MS + 1)).await,
+        anna,
+        "who is disabled keeps the moment"
     );
+
+    anna.password_hash = "another".into();
+    let password = UserEdit {
+        password_hash: Some("another".into()),
+        ..UserEdit::default()
+    };
+    assert_eq!(changed(password).await, anna);
+
+    anna.disabled_at_ms = None;
+    assert_eq!(changed(disabled(false, NOW_MS)).await, anna);
+    let ghost = store.change_user(unknown, &UserEdit::default()).await;
+    assert_eq!(ghost.unwrap(), None);
+}
+
+pub(crate) async fn changes_at_the_same_moment_all_stand(store: Arc<dyn Store>) {
+    some_admin(&store, "berta@example.org").await;
+    warm_up(&store).await;
+    for round in 0..20 {
+        let id = some_owner(&store, &format!("owner{round}@example.org")).await;
+        let password = UserEdit {
+            password_hash: Some("another".into()),
+            ..UserEdit::default()
+        };
+        let (promotion, disabling) = (role(Role::Admin), disabled(true, NOW_MS));
+        let (one, two, three) = tokio::join!(
+            store.change_user(id, &promotion),
+            store.change_user(id, &password),
+            store.change_user(id, &disabling),
+        );
+        assert!(one.unwrap().is_some() && two.unwrap().is_some() && three.unwrap().is_some());
+        let after = store.user(id).await.unwrap().unwrap();
+        assert_eq!(
+            (after.role, &*after.password_hash, after.disabled_at_ms),
+            (Role::Admin, "another", Some(NOW_MS))
+        );
+    }
+}
+
+pub(crate) async fn a_change_ends_sign_ins_or_neither_happens(store: Arc<dyn Store>) {
+    let admin = some_admin(&store, "anna@example.org").await;
+    let hash = user("", Role::Admin).password_hash;
+    store
+        .insert_sign_in(&sign_in(admin, 1), &hash)
+        .await
+        .unwrap();
+    let demotion = UserEdit {
+        ends_sign_ins: Some("role_changed"),
+        ..role(Role::Owner)
+    };
+    assert_eq!(store.change_user(admin, &demotion).await.unwrap(), None);
+    assert!(store.sign_in([1; 32]).await.unwrap().is_some());
+    some_admin(&store, "berta@example.org").await;
+    assert!(store.change_user(admin, &demotion).await.unwrap().is_some());
+    assert_eq!(store.sign_in([1; 32]).await.unwrap(), None);
 }
 
 pub(crate) async fn an_address_is_unique_until_its_account_is_removed(store: Arc<dyn Store>) {
@@ -57,11 +135,13 @@ pub(crate) async fn an_address_is_unique_until_its_account_is_removed(store: Arc
         Some(second.clone())
     );
 
-    let mut third = user("cleo@example.org", Role::Owner);
-    store.insert_user(&third).await.unwrap();
-    third.email_key = second.email_key;
+    let third = some_owner(&store, "cleo@example.org").await;
+    let same_address = UserEdit {
+        email_key: Some(second.email_key),
+        ..UserEdit::default()
+    };
     assert!(matches!(
-        store.update_user(&third).await,
+        store.change_user(third, &same_address).await,
         Err(StoreError::Taken)
     ));
 }
@@ -80,8 +160,9 @@ pub(crate) async fn a_password_is_replaced_only_where_it_is_still_known(store: A
     assert!(!store.replace_password(ana.id, &old, "newer").await.unwrap());
     ana.password_hash = "new".into();
     assert_eq!(store.user(ana.id).await.unwrap(), Some(ana.clone()));
-    ana.disabled_at_ms = Some(NOW_MS);
-    assert!(store.update_user(&ana).await.unwrap());
+    let disabling = disabled(true, NOW_MS);
+    let disabled = store.change_user(ana.id, &disabling).await.unwrap();
+    assert!(disabled.is_some());
     let replaced = store.replace_password(ana.id, "new", "newer").await;
     assert!(!replaced.unwrap(), "who is disabled stays so");
 }
@@ -107,36 +188,36 @@ pub(crate) async fn accounts_are_listed_page_by_page(store: Arc<dyn Store>) {
 }
 
 pub(crate) async fn one_enabled_admin_always_stays(store: Arc<dyn Store>) {
-    let mut anna = user("anna@example.org", Role::Admin);
-    store.insert_user(&anna).await.unwrap();
-    let mut disabled = user("dora@example.org", Role::Admin);
-    disabled.disabled_at_ms = Some(NOW_MS);
-    store.insert_user(&disabled).await.unwrap();
+    let anna = some_admin(&store, "anna@example.org").await;
+    let mut dora = user("dora@example.org", Role::Admin);
+    dora.disabled_at_ms = Some(NOW_MS);
+    store.insert_user(&dora).await.unwrap();
     some_owner(&store, "owner@example.org").await;
 
-    anna.role = Role::Owner;
+    let is_done = async |id: Uuid, edit: UserEdit| {
+        let changed = store.change_user(id, &edit).await.unwrap();
+        changed.is_some()
+    };
+    let leaves = [role(Role::Owner), disabled(true, NOW_MS)];
+    for leave in &leaves {
+        assert!(!is_done(anna, leave.clone()).await, "{leave:?}");
+        assert!(is_done(dora.id, leave.clone()).await, "she was none");
+    }
+    assert!(!store.remove_user(anna, NOW_MS).await.unwrap());
     assert!(
-        !store.update_user(&anna).await.unwrap(),
-        "she would no longer be an admin"
+        is_done(anna, role(Role::Admin)).await,
+        "she stays what she is"
     );
-    anna.role = Role::Admin;
-    anna.disabled_at_ms = Some(NOW_MS);
+    assert!(is_done(anna, disabled(false, NOW_MS)).await);
     assert!(
-        !store.update_user(&anna).await.unwrap(),
-        "she would be disabled"
-    );
-    assert!(!store.remove_user(anna.id, NOW_MS).await.unwrap());
-    assert!(
-        store.remove_user(disabled.id, NOW_MS).await.unwrap(),
+        store.remove_user(dora.id, NOW_MS).await.unwrap(),
         "who is disabled may go"
     );
 
-    store
-        .insert_user(&user("berta@example.org", Role::Admin))
-        .await
-        .unwrap();
-    assert!(store.update_user(&anna).await.unwrap(), "another one stays");
-    assert_eq!(store.user(anna.id).await.unwrap(), Some(anna));
+    some_admin(&store, "berta@example.org").await;
+    for leave in leaves {
+        assert!(is_done(anna, leave).await, "another one stays");
+    }
 }
 
 pub(crate) async fn two_admins_removing_each_other_leave_one(store: Arc<dyn Store>) {
@@ -160,11 +241,31 @@ pub(crate) async fn two_admins_removing_each_other_leave_one(store: Arc<dyn Stor
 }
 
 pub(crate) async fn a_portal_without_admins_lets_owners_change(store: Arc<dyn Store>) {
-    let mut owner = user("only@example.org", Role::Owner);
-    store.insert_user(&owner).await.unwrap();
-    owner.password_hash = "another".into();
-    assert!(store.update_user(&owner).await.unwrap());
-    assert!(store.remove_user(owner.id, NOW_MS).await.unwrap());
+    let owner = some_owner(&store, "only@example.org").await;
+    let changed = store.change_user(owner, &disabled(true, NOW_MS)).await;
+    assert!(changed.unwrap().is_some());
+    assert!(store.remove_user(owner, NOW_MS).await.unwrap());
+}
+
+async fn some_admin(store: &Arc<dyn Store>, email: &str) -> Uuid {
+    let admin = user(email, Role::Admin);
+    store.insert_user(&admin).await.unwrap();
+    admin.id
+}
+
+fn role(role: Role) -> UserEdit {
+    UserEdit {
+        role: Some(role),
+        ..UserEdit::default()
+    }
+}
+
+fn disabled(disabled: bool, at_ms: i64) -> UserEdit {
+    UserEdit {
+        disabled: Some(disabled),
+        at_ms,
+        ..UserEdit::default()
+    }
 }
 
 pub(crate) async fn a_set_up_link_works_once_and_not_too_late(store: Arc<dyn Store>) {

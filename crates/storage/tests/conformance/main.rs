@@ -6,13 +6,18 @@
 mod access;
 mod access_sessions;
 mod audit;
+mod closing_sessions;
 mod databases;
 mod devices;
 mod firmware;
 mod identity;
+mod invitations;
+mod live_sessions;
 mod migrations;
+mod reconciling;
 mod records;
 mod sign_ins;
+mod upkeep;
 
 /// Runs each story on SQLite and on PostgreSQL.
 macro_rules! stories {
@@ -34,6 +39,9 @@ macro_rules! stories {
 
 stories! {
     identity: an_account_comes_back_as_it_was_written,
+        a_change_leaves_alone_what_it_does_not_name,
+        changes_at_the_same_moment_all_stand,
+        a_change_ends_sign_ins_or_neither_happens,
         an_address_is_unique_until_its_account_is_removed,
         a_password_is_replaced_only_where_it_is_still_known,
         accounts_are_listed_page_by_page,
@@ -45,6 +53,9 @@ stories! {
         the_newest_acknowledgement_counts,
         text_is_kept_to_the_letter_or_refused;
     sign_ins: a_sign_in_is_found_by_the_hash_of_its_secret,
+        every_address_of_a_user_is_listed_once,
+        a_sign_in_begins_with_the_password_that_is_in_force,
+        no_sign_in_outlives_the_password_it_began_with,
         a_sign_in_of_a_disabled_or_removed_account_is_not_found,
         sign_ins_that_are_over_are_not_listed,
         sign_ins_are_finished_one_by_one_and_all_but_one;
@@ -53,12 +64,29 @@ stories! {
         a_service_comes_back_as_it_was_written,
         a_public_port_is_unique_per_router_and_transport,
         grants_are_replaced_whole,
-        removing_an_account_or_a_service_takes_grants_away;
+        removing_an_account_or_a_service_takes_grants_away,
+        every_change_of_services_and_grants_raises_the_change_number;
     access_sessions: a_session_comes_back_as_it_was_written,
         fifty_clicks_at_once_open_one_session,
         a_session_advances_from_the_state_it_is_in,
         sessions_are_filtered_and_paged,
-        the_keeper_finds_sessions_that_are_due;
+        the_keeper_finds_sessions_that_are_due,
+        no_router_takes_the_place_of_another;
+    reconciling: living_sessions_are_counted_by_user_service_and_address,
+        sessions_whose_right_is_gone_are_found_with_the_reason,
+        a_count_of_traffic_only_grows;
+    invitations: an_invitation_comes_back_with_what_is_around_it,
+        invitations_are_listed_page_by_page_and_revoked_once,
+        of_fifty_guests_at_the_last_use_one_enters,
+        what_failed_is_no_use,
+        a_guest_enters_once_beside_the_owner_and_while_there_is_room,
+        nobody_enters_when_an_invitation_or_its_right_is_over;
+    live_sessions: a_change_that_people_see_gets_the_next_number,
+        what_changes_together_bears_one_number_or_rising_ones,
+        twenty_changes_at_once_are_all_found,
+        a_session_whose_host_is_woken_may_be_pending_longer;
+    closing_sessions: sessions_that_match_begin_to_close_together,
+        a_session_begins_to_close_or_advances_but_not_both;
     firmware: a_project_comes_back_as_it_was_written,
         a_removed_project_frees_its_name_and_revokes_its_tokens,
         a_release_comes_back_as_it_was_written,
@@ -77,4 +105,8 @@ stories! {
     audit: a_line_comes_back_as_it_was_written,
         lines_are_filtered_by_actor_action_and_target,
         lines_are_filtered_by_time_and_paged;
+    upkeep: old_reports_go_a_batch_at_a_time,
+        each_device_keeps_its_newest_reports,
+        tokens_go_when_they_are_over_and_never_before,
+        of_each_account_the_newest_acknowledgement_stays;
 }

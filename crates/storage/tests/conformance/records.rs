@@ -86,6 +86,7 @@ pub(crate) fn service(router_id: Uuid, name: &str, public_port: u16) -> ServiceR
         url_path: "http:/web".into(),
         default_minutes: 30,
         max_minutes: 240,
+        wake: None,
         created_at_ms: NOW_MS,
     }
 }
@@ -102,6 +103,7 @@ pub(crate) fn session(
         user_id,
         service_name: service.name.clone(),
         state: SessionState::Pending,
+        step: None,
         client_ip: client_ip.parse().unwrap(),
         host: "router.example".into(),
         public_port: service.public_port,
@@ -114,6 +116,8 @@ pub(crate) fn session(
         expires_at_ms: NOW_MS + 30 * MINUTE_MS,
         finished_at_ms: None,
         end_reason: None,
+        traffic_bytes: None,
+        guest: None,
     }
 }
 

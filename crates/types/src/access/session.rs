@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::{SessionGuest, WakeStep};
 use crate::{Timestamp, present};
 
 /// Where an access session stands.
@@ -67,10 +68,14 @@ pub enum EndReason {
     RouterRefused,
     /// Another session took its place.
     Replaced,
+    /// Its host could not be told to wake.
+    WakeFailed,
+    /// Its host was told to wake, and the port did not answer in time.
+    NotAwake,
 }
 
 impl EndReason {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::Expired,
         Self::Revoked,
         Self::RevokedByAdmin,
@@ -79,6 +84,8 @@ impl EndReason {
         Self::RouterUnreachable,
         Self::RouterRefused,
         Self::Replaced,
+        Self::WakeFailed,
+        Self::NotAwake,
     ];
 
     /// The word in JSON and in the database.
@@ -92,6 +99,8 @@ impl EndReason {
             Self::RouterUnreachable => "router_unreachable",
             Self::RouterRefused => "router_refused",
             Self::Replaced => "replaced",
+            Self::WakeFailed => "wake_failed",
+            Self::NotAwake => "not_awake",
         }
     }
 
@@ -115,6 +124,8 @@ pub struct AccessSession {
     pub user_id: Uuid,
     /// Where it stands.
     pub state: SessionState,
+    /// What it waits for while it is pending, when its service is woken first.
+    pub step: Option<WakeStep>,
     /// The address that is let in.
     pub client_ip: String,
     /// The router's host, where the service is reached.
@@ -133,6 +144,12 @@ pub struct AccessSession {
     pub finished_at: Option<Timestamp>,
     /// Why it ended.
     pub end_reason: Option<EndReason>,
+    /// What went through it in both directions, counted by the router and asked for every 10 s;
+    /// `null` where nothing was counted.
+    pub traffic_bytes: Option<i64>,
+    /// Whose invitation opened it, when it was not the account itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guest: Option<SessionGuest>,
 }
 
 /// POST `/api/v1/sessions`.

@@ -1,0 +1,240 @@
+//! Waking before opening: the session is there at once, and a task of its own takes it from step
+//! to step. The row says which step it is; who closes it ends the task at its next look. What a
+//! portal that died left behind is ended by the keeper.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use gatehouse_types::access::{EndReason, SessionState, Transport, Wake, WakeStep};
+use serde::Serialize;
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::Access;
+use crate::{
+    Actor, Error, Result,
+    audit::Note,
+    ports::{
+        access::{AccessSessionRecord, RouterRecord, ServiceRecord},
+        router_link::{Probed, RouterFailure, RouterTarget},
+    },
+};
+
+/// How long a host may take until its port answers.
+const WAKE_LASTS_MS: i64 = 60_000;
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+const TOKEN_LASTS_S: i64 = 60;
+
+/// What was clicked and is not yet on its way.
+#[derive(Default)]
+pub(super) struct Wakes(Mutex<Vec<WakeJob>>);
+
+/// A session whose host is to be woken; for [`Access::wake_up`].
+pub struct WakeJob {
+    pub(super) actor: Actor,
+    pub(super) session: AccessSessionRecord,
+    pub(super) service: ServiceRecord,
+    pub(super) lasts_ms: i64,
+}
+
+impl Wakes {
+    pub(super) fn add(&self, job: WakeJob) {
+        let mut jobs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        jobs.push(job);
+    }
+}
+
+/// The claims of a token for a home backend.
+#[derive(Serialize)]
+struct WakeClaims {
+    sub: Uuid,
+    aud: Uuid,
+    iat: i64,
+    exp: i64,
+    jti: Uuid,
+}
+
+/// What became of the attempt to wake a host.
+enum Roused {
+    /// Its port answers, or nobody can tell.
+    Up,
+    /// The session is no longer pending.
+    Given,
+    /// It did not work.
+    Not(EndReason, String),
+}
+
+impl Access {
+    /// The sessions that wait for their host since the last time; called a few times a second.
+    pub fn due_wakes(&self) -> Vec<WakeJob> {
+        let mut jobs = self.wakes.0.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut jobs)
+    }
+
+    /// Wakes a host, waits for its port, and opens the session; at the end it is `open`,
+    /// `failed`, or whatever somebody made of it meanwhile.
+    pub async fn wake_up(&self, job: WakeJob) {
+        let session_id = job.session.id;
+        if let Err(error) = self.wake_and_open(job).await {
+            tracing::warn!(%session_id, %error, "a session could not be opened after waking its host; the keeper ends it");
+        }
+    }
+
+    async fn wake_and_open(&self, job: WakeJob) -> Result<()> {
+        let WakeJob {
+            actor,
+            mut session,
+            service,
+            lasts_ms,
+        } = job;
+        let router = self.find_router(service.router_id).await?;
+        match self.rouse(&mut session, &service, &router).await? {
+            Roused::Up => {}
+            Roused::Given => return Ok(()),
+            Roused::Not(reason, detail) => {
+                return self.give_up(&actor, session, reason, &detail).await;
+            }
+        }
+        // The time that was asked for begins now. A guest's has an end that does not move.
+        if session.guest.is_none() {
+            session.expires_at_ms = self.ports.now_ms() + lasts_ms;
+        }
+        if !self.step_to(&mut session, WakeStep::Opening).await? {
+            return Ok(());
+        }
+        let guest = session.guest.clone();
+        self.let_in(&actor, session, &router).await?;
+        let is_still_in = match guest {
+            Some(guest) => self.still_welcome(&actor, guest.invitation_id).await,
+            None => self.still_allowed(&actor, service.id).await,
+        };
+        match is_still_in {
+            Err(Error::NotFound(_) | Error::Conflict { .. }) | Ok(()) => Ok(()),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// A host whose port answers already is left alone.
+    async fn rouse(
+        &self,
+        session: &mut AccessSessionRecord,
+        service: &ServiceRecord,
+        router: &RouterRecord,
+    ) -> Result<Roused> {
+        let deadline_ms = self.ports.now_ms() + WAKE_LASTS_MS;
+        let target = self.target(router)?;
+        if self.port_answers(&target, service).await == Some(true) {
+            return Ok(Roused::Up);
+        }
+        if let Err((reason, detail)) = self.call_host(session, service, &target).await? {
+            return Ok(Roused::Not(reason, detail));
+        }
+        if !self.step_to(session, WakeStep::Waiting).await? {
+            return Ok(Roused::Given);
+        }
+        loop {
+            if self.port_answers(&target, service).await != Some(false) {
+                return Ok(Roused::Up);
+            }
+            if self.ports.now_ms() >= deadline_ms {
+                let detail = format!("port {} did not answer", service.lan_port);
+                return Ok(Roused::Not(EndReason::NotAwake, detail));
+            }
+            sleep(LOOK_AGAIN).await;
+            let stored = self.ports.store.session(session.id).await?;
+            if stored.is_none_or(|stored| stored.state != SessionState::Pending) {
+                return Ok(Roused::Given);
+            }
+        }
+    }
+
+    /// Tells the host to wake, by the way that its service names.
+    async fn call_host(
+        &self,
+        session: &AccessSessionRecord,
+        service: &ServiceRecord,
+        target: &RouterTarget,
+    ) -> Result<std::result::Result<(), (EndReason, String)>> {
+        match &service.wake {
+            None => Ok(Ok(())),
+            Some(Wake::Wol { mac }) => {
+                let mac = super::checks::mac(mac)?;
+                let sent = self.ports.router_link.wake(target, mac).await;
+                Ok(sent.map_err(|failure| {
+                    let reason = match failure {
+                        RouterFailure::Unreachable(_) => EndReason::RouterUnreachable,
+                        RouterFailure::Refused(_) | RouterFailure::Unsure(_) => {
+                            EndReason::WakeFailed
+                        }
+                    };
+                    (reason, failure.detail().to_owned())
+                }))
+            }
+            Some(Wake::Webhook { url }) => {
+                let token = self.wake_token(session)?;
+                let called = self.ports.webhooks.call(url, &token).await;
+                Ok(called.map_err(|detail| (EndReason::WakeFailed, detail)))
+            }
+        }
+    }
+
+    fn wake_token(&self, session: &AccessSessionRecord) -> Result<String> {
+        let key = self.webhook_key.as_ref();
+        let key = key.ok_or_else(|| Error::internal("wake.webhook_secret is not set"))?;
+        let now_s = self.ports.now_ms() / 1000;
+        key.sign(&WakeClaims {
+            sub: session.user_id,
+            aud: session.service_id,
+            iat: now_s,
+            exp: now_s + TOKEN_LASTS_S,
+            jti: self.ports.new_id(),
+        })
+    }
+
+    /// Whether the service's port answers its router; `None` where nobody can tell.
+    async fn port_answers(&self, target: &RouterTarget, service: &ServiceRecord) -> Option<bool> {
+        if service.transport != Transport::Tcp {
+            return None;
+        }
+        let port = (service.lan_ip, service.lan_port).into();
+        match self.ports.router_link.probe(target, port).await {
+            Ok(Some(Probed::Up { .. })) => Some(true),
+            Ok(Some(Probed::Down)) | Err(_) => Some(false),
+            Ok(None) => None,
+        }
+    }
+
+    /// Says whether the session is pending still.
+    async fn step_to(&self, session: &mut AccessSessionRecord, step: WakeStep) -> Result<bool> {
+        session.step = Some(step);
+        let stepped = self
+            .ports
+            .store
+            .advance_session(session, SessionState::Pending);
+        Ok(stepped.await?)
+    }
+
+    async fn give_up(
+        &self,
+        actor: &Actor,
+        mut session: AccessSessionRecord,
+        reason: EndReason,
+        detail: &str,
+    ) -> Result<()> {
+        session.state = SessionState::Failed;
+        session.end_reason = Some(reason);
+        session.finished_at_ms = Some(self.ports.now_ms());
+        let given_up = self
+            .ports
+            .store
+            .advance_session(&session, SessionState::Pending);
+        if given_up.await? {
+            let note = Note::ok("session.open", "service", session.service_id);
+            let note = note.result("failed").detail(detail);
+            self.audit.note(actor, note).await?;
+        }
+        Ok(())
+    }
+}

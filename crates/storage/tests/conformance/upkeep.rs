@@ -1,0 +1,129 @@
+use std::sync::Arc;
+
+use gatehouse_core::ports::{
+    Store,
+    firmware::{DeviceTokenRecord, Sighting, TokenFilter},
+};
+use gatehouse_types::{
+    Timestamp,
+    firmware::{ReportEntry, ReportState},
+};
+use uuid::Uuid;
+
+use crate::records::{MINUTE_MS, NOW_MS, device, id, some_owner, some_project, token};
+
+/// An id as the portal makes it at this moment.
+fn id_of(at_ms: i64) -> Uuid {
+    let random = id().as_bytes()[6..].try_into().unwrap();
+    uuid::Builder::from_unix_timestamp_millis(at_ms.unsigned_abs(), &random).into_uuid()
+}
+
+async fn some_device(store: &Arc<dyn Store>) -> (Uuid, Uuid) {
+    let record = device(some_project(store).await);
+    store.insert_device(&record).await.unwrap();
+    (record.project_id, record.device_id)
+}
+
+/// Reports at each of these moments; the version tells which one it was.
+async fn report(store: &Arc<dyn Store>, (project_id, device_id): (Uuid, Uuid), moments_ms: &[i64]) {
+    for at_ms in moments_ms {
+        let sighting = Sighting {
+            project_id,
+            device_id,
+            current_version: None,
+            at_ms: *at_ms,
+        };
+        let entry = ReportEntry {
+            at: Timestamp(*at_ms),
+            version: "1.0.0".into(),
+            state: ReportState::Succeeded,
+            detail: String::new(),
+        };
+        let kept = store.insert_report(id_of(*at_ms), &sighting, &entry).await;
+        assert!(kept.unwrap());
+    }
+}
+
+async fn reported_ms(store: &Arc<dyn Store>, device: (Uuid, Uuid)) -> Vec<i64> {
+    let reports = store.list_reports(device.0, device.1, 1000).await.unwrap();
+    reports.iter().map(|entry| entry.at.0).collect()
+}
+
+pub(crate) async fn old_reports_go_a_batch_at_a_time(store: Arc<dyn Store>) {
+    let (one, other) = (some_device(&store).await, some_device(&store).await);
+    report(&store, one, &[NOW_MS - 3, NOW_MS - 1, NOW_MS, NOW_MS + 1]).await;
+    report(&store, other, &[NOW_MS - 2, NOW_MS + 2]).await;
+    assert_eq!(store.prune_old_reports(NOW_MS, 2).await.unwrap(), 2);
+    assert_eq!(
+        reported_ms(&store, one).await,
+        [NOW_MS + 1, NOW_MS, NOW_MS - 1],
+        "the oldest first"
+    );
+    assert_eq!(store.prune_old_reports(NOW_MS, 2).await.unwrap(), 1);
+    assert_eq!(store.prune_old_reports(NOW_MS, 2).await.unwrap(), 0);
+    assert_eq!(reported_ms(&store, one).await, [NOW_MS + 1, NOW_MS]);
+    assert_eq!(reported_ms(&store, other).await, [NOW_MS + 2]);
+}
+
+pub(crate) async fn each_device_keeps_its_newest_reports(store: Arc<dyn Store>) {
+    let (busy, quiet) = (some_device(&store).await, some_device(&store).await);
+    let moments: Vec<i64> = (0..7).map(|number| NOW_MS + number).collect();
+    report(&store, busy, &moments).await;
+    report(&store, quiet, &moments[..3]).await;
+    assert_eq!(store.busiest_reporters(3, 10).await.unwrap(), [busy]);
+    assert_eq!(store.busiest_reporters(2, 1).await.unwrap().len(), 1);
+    let prune = || store.prune_reports_of(busy.0, busy.1, 3, 3);
+    assert_eq!(prune().await.unwrap(), 3);
+    assert_eq!(prune().await.unwrap(), 1);
+    assert_eq!(prune().await.unwrap(), 0);
+    let newest = [NOW_MS + 6, NOW_MS + 5, NOW_MS + 4];
+    assert_eq!(reported_ms(&store, busy).await, newest);
+    assert_eq!(reported_ms(&store, quiet).await.len(), 3);
+    assert_eq!(store.busiest_reporters(3, 10).await.unwrap(), []);
+}
+
+pub(crate) async fn tokens_go_when_they_are_over_and_never_before(store: Arc<dyn Store>) {
+    let project_id = some_project(&store).await;
+    let made_ms = NOW_MS - 30 * MINUTE_MS;
+    let ends = |expires_at_ms, revoked_at_ms| DeviceTokenRecord {
+        jti: id_of(made_ms),
+        issued_at_ms: made_ms,
+        expires_at_ms,
+        revoked_at_ms,
+        ..token(project_id, id())
+    };
+    let over = ends(NOW_MS - 1, None);
+    let revoked_and_over = ends(NOW_MS - 1, Some(made_ms));
+    let ending = ends(NOW_MS, None);
+    let revoked = ends(NOW_MS + 1, Some(made_ms));
+    for record in [&over, &revoked_and_over, &ending, &revoked] {
+        store.insert_device_token(record).await.unwrap();
+    }
+    let change_seq = store.change_seq().await.unwrap();
+    assert_eq!(store.prune_device_tokens(NOW_MS, 1).await.unwrap(), 1);
+    assert_eq!(store.prune_device_tokens(NOW_MS, 9).await.unwrap(), 1);
+    assert_eq!(store.prune_device_tokens(NOW_MS, 9).await.unwrap(), 0);
+    let listed = store.list_device_tokens(TokenFilter::default(), 9).await;
+    let left: Vec<Uuid> = listed.unwrap().iter().map(|record| record.jti).collect();
+    assert_eq!(left, [revoked.jti, ending.jti]);
+    assert_eq!(
+        store.load_catalog(NOW_MS).await.unwrap().revoked,
+        [revoked.jti],
+        "it stays revoked to its end"
+    );
+    assert_eq!(store.change_seq().await.unwrap(), change_seq);
+}
+
+pub(crate) async fn of_each_account_the_newest_acknowledgement_stays(store: Arc<dyn Store>) {
+    let one = some_owner(&store, "one@example.org").await;
+    let other = some_owner(&store, "other@example.org").await;
+    for count in 0..4 {
+        store.insert_ack(id(), one, count, NOW_MS).await.unwrap();
+    }
+    store.insert_ack(id(), other, 9, NOW_MS).await.unwrap();
+    assert_eq!(store.prune_acks(2).await.unwrap(), 2);
+    assert_eq!(store.prune_acks(2).await.unwrap(), 1);
+    assert_eq!(store.prune_acks(2).await.unwrap(), 0);
+    assert_eq!(store.last_ack(one).await.unwrap(), Some((3, NOW_MS)));
+    assert_eq!(store.last_ack(other).await.unwrap(), Some((9, NOW_MS)));
+}

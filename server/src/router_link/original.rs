@@ -1,0 +1,97 @@
+//! Daemons that speak the original's protocol: they open and close, and tell nothing.
+
+use gatehouse_core::ports::{
+    random_bytes,
+    router_link::{RouterCommand, RouterFailure, RouterReply, RouterTarget, Rule},
+};
+use gatehouse_router_protocol::{
+    client::greet,
+    legacy_v1::{Door, LegacyCommand, TIMEOUT_MINUTES, client::exchange},
+};
+
+use super::{DaemonLink, gatehouse::to_route, link_to, to_failure};
+
+/// What the core lost on its way here by rounding down: 30 minutes arrive as 1,799 s, and must not
+/// become 29 minutes.
+const ROUNDING_S: u32 = 2;
+
+impl DaemonLink {
+    /// A ping goes as far as the pinned certificate: this protocol has no question without a deed.
+    pub(super) async fn send_original(
+        &self,
+        router: &RouterTarget,
+        command: RouterCommand,
+    ) -> Result<RouterReply, RouterFailure> {
+        let link = link_to(router);
+        let Some(command) = to_legacy(command)? else {
+            greet(&link).await.map_err(|error| to_failure(&error))?;
+            return Ok(RouterReply::default());
+        };
+        exchange(&link, command, random_bytes(self.rng.as_ref()))
+            .await
+            .map_err(|error| to_failure(&error))?;
+        Ok(RouterReply {
+            proves_keys: true,
+            ..RouterReply::default()
+        })
+    }
+}
+
+/// Prolonging is opening again. `None` is the ping.
+fn to_legacy(command: RouterCommand) -> Result<Option<LegacyCommand>, RouterFailure> {
+    Ok(match command {
+        RouterCommand::Add(rule, duration_s) | RouterCommand::Extend(rule, duration_s) => {
+            Some(LegacyCommand::Add {
+                door: door_of(rule)?,
+                port_dst_lan: rule.lan_port,
+                timeout_minutes: whole_minutes(duration_s),
+            })
+        }
+        RouterCommand::Del(rule) => Some(LegacyCommand::Del {
+            door: door_of(rule)?,
+        }),
+        RouterCommand::Ping => None,
+    })
+}
+
+fn door_of(rule: Rule) -> Result<Door, RouterFailure> {
+    Door::of(&to_route(rule)).map_err(|error| {
+        RouterFailure::Refused(format!("the router speaks the original protocol: {error}"))
+    })
+}
+
+/// The rule's end is not later than the row's, except in the last minute, which is whole here.
+fn whole_minutes(duration_s: u32) -> u16 {
+    let minutes = duration_s.saturating_add(ROUNDING_S) / 60;
+    u16::try_from(minutes)
+        .unwrap_or(u16::MAX)
+        .clamp(*TIMEOUT_MINUTES.start(), *TIMEOUT_MINUTES.end())
+}
+
+pub(super) fn cannot(what: &str) -> RouterFailure {
+    RouterFailure::Refused(format!(
+        "the router speaks the original protocol, which cannot {what}: run gatehouse-routerd on it"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::whole_minutes;
+
+    #[test]
+    fn minutes_are_rounded_down_but_for_what_the_way_took() {
+        for (duration_s, minutes) in [
+            (1, 1),
+            (59, 1),
+            (119, 2),
+            (117, 1),
+            (1800, 30),
+            (1798, 30),
+            (1797, 29),
+            (480 * 60, 480),
+            (u32::MAX, 998),
+        ] {
+            assert_eq!(whole_minutes(duration_s), minutes, "{duration_s} s");
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! Waking before opening: each step shows, each ends in time, and nothing opens for nobody.
+
+use std::sync::Arc;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use gatehouse_core::Error;
+use gatehouse_types::access::{
+    AccessSession, NewService, ServiceChange,
+    SessionState::{Closed, Failed, Open, Pending},
+    Wake, WakeStep,
+};
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::{Value, json};
+use sha2::Sha256;
+use tokio::{task::JoinHandle, time::sleep};
+
+use crate::house::{GLANCE, House, MINUTE_MS, WEBHOOK_SECRET};
+
+const MAC: [u8; 6] = [2, 0, 0x5e, 0x10, 0, 1];
+
+fn wol() -> Wake {
+    Wake::Wol {
+        mac: "02:00:5E-10-00-01".into(),
+    }
+}
+
+fn webhook(path: &str) -> Wake {
+    Wake::Webhook {
+        url: format!("https://home.example.org{path}"),
+    }
+}
+
+async fn house_that_wakes(wake: Wake) -> Arc<House> {
+    let house = House::new().await;
+    let change = ServiceChange {
+        wake: Some(Some(wake)),
+        ..ServiceChange::default()
+    };
+    let access = &house.portal.access;
+    let changed = access.change_service(&house.admin, house.service_id, &change);
+    changed.await.expect("changes");
+    Arc::new(house)
+}
+
+/// Lets the one job that waits run.
+fn wake_up(house: &Arc<House>) -> JoinHandle<()> {
+    let mut jobs = house.portal.access.due_wakes();
+    assert_eq!(jobs.len(), 1);
+    let job = jobs.remove(0);
+    let house = Arc::clone(house);
+    tokio::spawn(async move { house.portal.access.wake_up(job).await })
+}
+
+async fn shown(house: &House, session: &AccessSession) -> AccessSession {
+    let access = &house.portal.access;
+    access
+        .session(&house.owner, session.id)
+        .await
+        .expect("is there")
+}
+
+async fn wait_for(house: &House, session: &AccessSession, step: WakeStep) {
+    while shown(house, session).await.step != Some(step) {
+        sleep(GLANCE).await;
+    }
+}
+
+fn port_answers(house: &House) {
+    house
+        .router
+        .set_up("192.168.1.50:80".parse().expect("an address"), 3);
+}
+
+#[tokio::test]
+async fn a_click_wakes_the_host_waits_for_its_port_and_opens() {
+    let house = house_that_wakes(wol()).await;
+    let clicked = house.open(30).await.expect("is taken");
+    assert_eq!(
+        (clicked.state, clicked.step),
+        (Pending, Some(WakeStep::Waking))
+    );
+    assert!(house.router.rules().is_empty());
+    let again = house.open(30).await.expect("is the same");
+    assert_eq!(again.id, clicked.id);
+
+    let job = wake_up(&house);
+    wait_for(&house, &clicked, WakeStep::Waiting).await;
+    assert_eq!(house.router.woken(), [MAC]);
+    assert!(
+        house.router.rules().is_empty(),
+        "nothing is open before it answers"
+    );
+    house.pass_ms(MINUTE_MS / 2);
+    house.keep().await;
+    port_answers(&house);
+    job.await.expect("ends");
+    let opened = shown(&house, &clicked).await;
+    assert_eq!((opened.state, opened.step), (Open, None));
+    assert_eq!(
+        house.router.rules(),
+        [(clicked.id, 1800)],
+        "the time begins when it is open"
+    );
+    assert_eq!(opened.expires_at.0 - clicked.expires_at.0, MINUTE_MS / 2);
+}
+
+#[tokio::test]
+async fn a_host_that_is_awake_is_left_alone() {
+    let house = house_that_wakes(wol()).await;
+    port_answers(&house);
+    let clicked = house.open(30).await.expect("is taken");
+    wake_up(&house).await.expect("ends");
+    assert_eq!(shown(&house, &clicked).await.state, Open);
+    assert!(house.router.woken().is_empty());
+}
+
+#[tokio::test]
+async fn a_host_that_stays_asleep_fails_after_a_minute() {
+    let house = house_that_wakes(wol()).await;
+    let clicked = house.open(30).await.expect("is taken");
+    let job = wake_up(&house);
+    wait_for(&house, &clicked, WakeStep::Waiting).await;
+    house.pass_ms(MINUTE_MS);
+    job.await.expect("ends");
+    assert_eq!(
+        house.state(&clicked).await,
+        (Failed, Some("not_awake".to_owned()))
+    );
+    assert!(house.router.rules().is_empty());
+}
+
+#[tokio::test]
+async fn a_session_that_is_closed_while_its_host_wakes_never_opens() {
+    let house = house_that_wakes(wol()).await;
+    let clicked = house.open(30).await.expect("is taken");
+    let job = wake_up(&house);
+    wait_for(&house, &clicked, WakeStep::Waiting).await;
+    let closed = house.portal.access.close(&house.owner, clicked.id).await;
+    assert_eq!(closed.expect("closes").state, Closed);
+    port_answers(&house);
+    job.await.expect("ends");
+    assert_eq!(
+        house.state(&clicked).await,
+        (Closed, Some("revoked".to_owned()))
+    );
+    assert!(house.router.rules().is_empty());
+}
+
+/// Nobody runs the job: the portal that took the click is gone.
+#[tokio::test]
+async fn what_a_portal_that_died_was_waking_is_ended_by_the_keeper() {
+    let house = house_that_wakes(wol()).await;
+    let clicked = house.open(30).await.expect("is taken");
+    house.pass_ms(119_000);
+    house.keep().await;
+    assert_eq!(house.state(&clicked).await.0, Pending);
+    house.pass_ms(2_000);
+    house.keep().await;
+    assert_eq!(
+        house.state(&clicked).await,
+        (Failed, Some("not_awake".to_owned()))
+    );
+}
+
+#[tokio::test]
+async fn a_home_backend_is_called_with_a_short_token_for_this_service_and_person() {
+    let house = house_that_wakes(webhook("/wake")).await;
+    let clicked = house.open(30).await.expect("is taken");
+    let job = wake_up(&house);
+    wait_for(&house, &clicked, WakeStep::Waiting).await;
+    port_answers(&house);
+    job.await.expect("ends");
+    assert_eq!(shown(&house, &clicked).await.state, Open);
+
+    let called = house.router.called();
+    let [(url, token)] = called.as_slice() else {
+        panic!("{called:?}");
+    };
+    assert_eq!(url, "https://home.example.org/wake");
+    let (signed, signature) = token.rsplit_once('.').expect("three parts");
+    let mut mac = Hmac::<Sha256>::new_from_slice(WEBHOOK_SECRET.as_bytes()).expect("any length");
+    mac.update(signed.as_bytes());
+    let signature = URL_SAFE_NO_PAD.decode(signature).expect("base64");
+    mac.verify_slice(&signature).expect("the secret of both");
+    let (_, claims) = signed.split_once('.').expect("three parts");
+    let claims = URL_SAFE_NO_PAD.decode(claims).expect("base64");
+    let claims: Value = serde_json::from_slice(&claims).expect("JSON");
+    assert_eq!(claims["sub"], json!(house.owner_id()));
+    assert_eq!(claims["aud"], json!(house.service_id));
+    let lasts = claims["exp"].as_i64().expect("seconds") - claims["iat"].as_i64().expect("seconds");
+    assert_eq!(lasts, 60);
+}
+
+#[tokio::test]
+async fn a_home_backend_that_refuses_is_the_reason_of_the_failure() {
+    let house = house_that_wakes(webhook("/broken")).await;
+    let clicked = house.open(30).await.expect("is taken");
+    wake_up(&house).await.expect("ends");
+    assert_eq!(
+        house.state(&clicked).await,
+        (Failed, Some("wake_failed".to_owned()))
+    );
+    assert!(house.router.rules().is_empty());
+}
+
+#[tokio::test]
+async fn what_cannot_be_woken_is_refused_by_its_field() {
+    let house = House::new().await;
+    let access = &house.portal.access;
+    let new: NewService = serde_json::from_value(json!({
+        "name": "nas", "router_id": house.router_id, "lan_ip": "192.168.1.51", "lan_port": 80,
+        "public_port": 8100,
+    }))
+    .expect("fits");
+    for (wake, wanted) in [
+        (
+            Wake::Wol {
+                mac: "ff:ff:ff:ff:ff:ff".into(),
+            },
+            "wake.mac",
+        ),
+        (
+            Wake::Webhook {
+                url: "https://evil.example/".into(),
+            },
+            "wake.url",
+        ),
+    ] {
+        let new = NewService {
+            wake: Some(wake.clone()),
+            ..new.clone()
+        };
+        let change = ServiceChange {
+            wake: Some(Some(wake)),
+            ..ServiceChange::default()
+        };
+        let refusals = [
+            access.create_service(&house.admin, &new).await,
+            access
+                .change_service(&house.admin, house.service_id, &change)
+                .await,
+        ];
+        for refused in refusals {
+            assert!(
+                matches!(&refused, Err(Error::Invalid { field, .. }) if *field == wanted),
+                "{refused:?}"
+            );
+        }
+    }
+}
