@@ -87,7 +87,7 @@ pub fn examine(config: &Config, clock: &dyn Clock) -> Vec<Finding> {
         capability(),
         forwarding(),
         wan_interface(config),
-        firewall(config.backend),
+        firewall(config),
         offload(config),
     ]);
     findings
@@ -194,9 +194,9 @@ fn wan_interface(config: &Config) -> Finding {
     )
 }
 
-fn firewall(backend: BackendKind) -> Finding {
-    let tried = match backend {
-        BackendKind::Nft => Nftables::new(Vec::new()).try_rules(),
+fn firewall(config: &Config) -> Finding {
+    let tried = match config.backend {
+        BackendKind::Nft => Nftables::new(config.wan_interfaces.clone()).try_rules(),
         BackendKind::Iptables | BackendKind::DryRun => Iptables::try_rules(),
     };
     match tried {

@@ -33,11 +33,11 @@ impl ReplayJournal {
             .mode(0o700)
             .create(state_dir)?;
         let path = state_dir.join(FILE_NAME);
-        let text = match std::fs::read_to_string(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        let text = match std::fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             read => read?,
         };
-        let mut window = ReplayWindow::from_text(&text);
+        let mut window = ReplayWindow::from_text(&String::from_utf8_lossy(&text));
         window.forget_old(now_ms);
         let file = write_anew(&path, &window)?;
         Ok(Self {
@@ -106,5 +106,9 @@ fn write_anew(path: &Path, window: &ReplayWindow) -> io::Result<File> {
     file.write_all(window.to_text().as_bytes())?;
     file.sync_data()?;
     std::fs::rename(&fresh, path)?;
+    // Otherwise a power cut could bring an older window back.
+    if let Some(folder) = path.parent() {
+        File::open(folder)?.sync_all()?;
+    }
     Ok(file)
 }

@@ -3,9 +3,10 @@
 //! One JSON object a line: the machine's start first, then what was opened and closed. A line is on
 //! disk before the firewall changes, so an entry that the journal does not know is nobody's.
 //!
-//! Within one run of the machine an end is a moment of the monotonic clock, which no change of the
-//! date can move. Over a restart of the machine only the date is left; there an end comes no later
-//! than what was left when it was written, and nothing is restored if the date went backwards.
+//! An end is a moment of the monotonic clock, which no change of the date can move. That clock begins
+//! anew with the machine, whose date may be hours old by then, so over a restart of the machine no
+//! session is restored: no connection outlived it, and the portal adds again what should be open.
+//! What was closed stays closed.
 
 use crate::clock::Clock;
 use crate::table::{Session, Table};
@@ -15,7 +16,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, IntoInnerError, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use tracing::{error, warn};
+use tracing::error;
 use uuid::Uuid;
 
 const FILE_NAME: &str = "sessions";
@@ -23,57 +24,24 @@ const FILE_NAME: &str = "sessions";
 /// After how many lines, and how many times the entries, the file is written anew.
 const COMPACT_AFTER_LINES: usize = 4096;
 
-/// One moment by both clocks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Moment {
-    monotonic_ms: u64,
-    unix_ms: u64,
-}
-
-impl Moment {
-    fn now(clock: &dyn Clock) -> Self {
-        Self {
-            monotonic_ms: clock.monotonic_ms(),
-            unix_ms: clock.now_ms(),
-        }
-    }
-
-    fn at_monotonic(self, monotonic_ms: u64) -> Self {
-        let from_now_ms = monotonic_ms.saturating_sub(self.monotonic_ms);
-        Self {
-            monotonic_ms,
-            unix_ms: self.unix_ms.saturating_add(from_now_ms),
-        }
-    }
-}
-
+/// All times are milliseconds of the monotonic clock.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Line {
     Boot {
         boot_id: String,
-        at: Moment,
     },
     Open {
         session_id: Uuid,
         #[serde(flatten)]
         route: Route,
-        at: Moment,
-        end: Moment,
+        end_ms: u64,
     },
     Closed {
         session_id: Uuid,
-        at: Moment,
-        until: Moment,
+        at_ms: u64,
+        until_ms: u64,
     },
-}
-
-impl Line {
-    fn at(&self) -> Moment {
-        match self {
-            Self::Boot { at, .. } | Self::Open { at, .. } | Self::Closed { at, .. } => *at,
-        }
-    }
 }
 
 /// The file of one daemon's sessions.
@@ -130,10 +98,10 @@ impl SessionJournal {
         let Some(file) = self.file.as_mut().filter(|_| !due) else {
             return self.write_anew(table, clock);
         };
-        let now = Moment::now(clock);
+        let now_ms = clock.monotonic_ms();
         let line = match table.get(session_id) {
-            Some(session) => open_line(session_id, session, now),
-            None => closed_line(session_id, table.closed_until(session_id), now),
+            Some(session) => open_line(session_id, session),
+            None => closed_line(session_id, table.closed_until(session_id), now_ms),
         };
         self.lines += 1;
         file.write_all(text_of(&line).as_bytes())?;
@@ -141,17 +109,14 @@ impl SessionJournal {
     }
 
     fn write_anew(&mut self, table: &Table, clock: &dyn Clock) -> io::Result<()> {
-        let now = Moment::now(clock);
+        let now_ms = clock.monotonic_ms();
         let boot = Line::Boot {
             boot_id: clock.boot_id(),
-            at: now,
         };
-        let open = table
-            .sessions()
-            .map(|(id, session)| open_line(id, session, now));
+        let open = table.sessions().map(|(id, session)| open_line(id, session));
         let closed = table
             .closed()
-            .map(|(id, until_ms)| closed_line(id, until_ms, now));
+            .map(|(id, until_ms)| closed_line(id, until_ms, now_ms));
         let lines = std::iter::once(boot).chain(open).chain(closed);
         self.file = None;
         self.file = Some(replace(&self.path, lines)?);
@@ -193,20 +158,19 @@ fn replace(path: &Path, lines: impl Iterator<Item = Line>) -> io::Result<File> {
     Ok(file)
 }
 
-fn open_line(session_id: Uuid, session: Session, now: Moment) -> Line {
+fn open_line(session_id: Uuid, session: Session) -> Line {
     Line::Open {
         session_id,
         route: session.route,
-        at: now,
-        end: now.at_monotonic(session.ends_at_ms),
+        end_ms: session.ends_at_ms,
     }
 }
 
-fn closed_line(session_id: Uuid, until_ms: u64, now: Moment) -> Line {
+fn closed_line(session_id: Uuid, until_ms: u64, at_ms: u64) -> Line {
     Line::Closed {
         session_id,
-        at: now,
-        until: now.at_monotonic(until_ms),
+        at_ms,
+        until_ms,
     }
 }
 
@@ -223,51 +187,40 @@ fn parse(text: &[u8]) -> Vec<Line> {
 }
 
 fn restore(lines: &[Line], table: &mut Table, clock: &dyn Clock) {
-    let now = Moment::now(clock);
+    let now_ms = clock.monotonic_ms();
     let boot_id = clock.boot_id();
     let same_boot =
-        matches!(lines.first(), Some(Line::Boot { boot_id: known, .. }) if *known == boot_id);
-    let date_went_back = !same_boot && lines.iter().any(|line| line.at().unix_ms > now.unix_ms);
-    if date_went_back {
-        warn!("the date is earlier than before the restart: no session is restored");
-    }
-    let end_now = |at: Moment, end: Moment| {
-        if same_boot {
-            return end.monotonic_ms;
-        }
-        let granted_ms = end.monotonic_ms.saturating_sub(at.monotonic_ms);
-        let left_ms = end.unix_ms.saturating_sub(now.unix_ms);
-        now.monotonic_ms + granted_ms.min(left_ms)
-    };
+        matches!(lines.first(), Some(Line::Boot { boot_id: known }) if *known == boot_id);
     for line in lines {
         match *line {
-            Line::Boot { .. } => {}
             Line::Open {
                 session_id,
                 route,
-                at,
-                end,
-            } => {
-                let session = Session {
+                end_ms,
+            } if same_boot => table.restore(
+                session_id,
+                Session {
                     route,
-                    ends_at_ms: end_now(at, end),
-                };
-                table.restore(session_id, session);
-            }
+                    ends_at_ms: end_ms,
+                },
+            ),
+            Line::Boot { .. } | Line::Open { .. } => {}
             Line::Closed {
                 session_id,
-                at,
-                until,
+                at_ms,
+                until_ms,
             } => {
                 table.drop_open(session_id);
-                table.remember_closed(session_id, end_now(at, until));
+                let until_ms = if same_boot {
+                    until_ms
+                } else {
+                    now_ms + until_ms.saturating_sub(at_ms)
+                };
+                table.remember_closed(session_id, until_ms);
             }
         }
     }
-    if date_went_back {
-        table.clear();
-    }
-    table.take_ended(now.monotonic_ms);
+    table.take_ended(now_ms);
 }
 
 #[cfg(test)]

@@ -42,6 +42,8 @@ pub struct Sessions {
     compared_at_ms: u64,
     traffic: Traffic,
     counted_at_ms: Option<u64>,
+    /// Routes that were closed; their connections are cut once the firewall has taken it.
+    to_cut: Vec<Route>,
 }
 
 impl Sessions {
@@ -63,6 +65,7 @@ impl Sessions {
             compared_at_ms: clock.monotonic_ms(),
             traffic: Traffic::new(),
             counted_at_ms: None,
+            to_cut: Vec::new(),
             clock,
         };
         sessions.drop_what_is_no_longer_allowed(policy);
@@ -158,8 +161,9 @@ impl Sessions {
         }
         self.journal.note_all(&self.table, &*self.clock);
         info!("all {} sessions are closed", ended.len());
+        self.to_cut
+            .extend(ended.iter().map(|(_, session)| session.route));
         self.enforce().map_err(|error| not_taken(&error))?;
-        self.cut(ended.iter().map(|(_, session)| &session.route));
         Ok(u32::try_from(ended.len()).unwrap_or(u32::MAX))
     }
 
@@ -222,6 +226,7 @@ impl Sessions {
 
     /// Takes a change into the firewall; if that fails, everything is set anew.
     fn settle(&mut self, change: &Change, now_ms: u64) -> Result<(), Denied> {
+        self.to_cut.extend(change.closed_routes());
         let outcome = if self.unsure {
             self.enforce()
         } else {
@@ -233,7 +238,7 @@ impl Sessions {
                 })
         };
         outcome.map_err(|error| not_taken(&error))?;
-        self.cut(change.closed_routes());
+        self.cut();
         Ok(())
     }
 
@@ -246,6 +251,7 @@ impl Sessions {
                     warn!("the firewall was not as it should be and is again: {repairs}");
                 }
                 self.unsure = false;
+                self.cut();
                 Ok(())
             }
             Err(failure) => {
@@ -305,14 +311,24 @@ impl Sessions {
             }
             self.unsure = true;
         }
-        self.cut(ended.iter().map(|(_, route)| route));
+        self.to_cut.extend(ended.iter().map(|(_, route)| *route));
+        if !self.unsure {
+            self.cut();
+        }
         now_ms
     }
 
-    fn cut<'a>(&self, routes: impl Iterator<Item = &'a Route>) {
-        if self.flows_are_cut {
-            routes.for_each(flows::cut);
+    /// Ends the connections of what was closed, unless another session lets them go on.
+    fn cut(&mut self) {
+        let closed = std::mem::take(&mut self.to_cut);
+        if !self.flows_are_cut {
+            return;
         }
+        let is_open = |route: &Route| self.table.sessions().any(|(_, open)| open.route == *route);
+        closed
+            .iter()
+            .filter(|route| !is_open(route))
+            .for_each(flows::cut);
     }
 
     fn count_traffic(&mut self, now_ms: u64) {

@@ -12,12 +12,17 @@ use super::{Backend, Repairs, ToolError, Traffic, tool};
 use crate::clock::Clock;
 use crate::config::Interface;
 use crate::table::{Change, Passage, Table};
+use gatehouse_router_protocol::message::Route;
 use script::{Family, Jump};
 use std::sync::Arc;
 use tracing::warn;
 
 /// By how much the date may move before the ends in the rules are set anew.
 const MAX_DRIFT_MS: u64 = 1000;
+
+/// By how much an end may differ from the written one: dates are whole seconds, and reckoning the
+/// same end twice takes a moment.
+const SAME_END_MS: u64 = 1500;
 
 /// Another program may hold the lock of `iptables` for a moment.
 const WAIT: [&str; 2] = ["-w", "5"];
@@ -31,6 +36,8 @@ pub struct Iptables {
     clock: Arc<dyn Clock>,
     /// What `iptables-save` showed of ours right after it was set, by family.
     saved: [Option<Vec<String>>; 2],
+    /// What the rules let through and until when, by the monotonic clock; `None` while unsure.
+    written: Option<Vec<(Route, u64)>>,
     /// The difference between the two clocks when the dates were written.
     date_offset_ms: u64,
 }
@@ -42,6 +49,7 @@ impl Iptables {
             jumps: script::jumps(wan),
             clock,
             saved: [None, None],
+            written: None,
             date_offset_ms: 0,
         }
     }
@@ -58,17 +66,44 @@ impl Iptables {
         Ok(())
     }
 
-    fn write(&mut self, wanted: &[Passage]) -> Result<(), ToolError> {
+    /// Brings chains and jumps to what is wanted, and leaves alone what is so already.
+    fn bring_to(&mut self, wanted: &[Passage]) -> Result<Repairs, ToolError> {
+        let ends = ends_of(wanted, self.clock.monotonic_ms());
+        let mut repairs = Repairs::default();
+        for family in families() {
+            repairs = repairs + self.amiss(family)?;
+        }
+        if repairs.is_none() && self.written.as_ref().is_some_and(|old| same(old, &ends)) {
+            return Ok(repairs);
+        }
+        // Whatever fails from here on is tried again as a whole.
+        self.written = None;
+        let saved = std::mem::take(&mut self.saved);
+        self.write_chains(wanted)?;
+        // A jump needs the chain that it leads to.
+        if !repairs.is_none() || saved.contains(&None) {
+            for family in families() {
+                self.set_jumps(family)?;
+            }
+        }
+        for family in families() {
+            self.saved[family as usize] = Some(self.shown(family)?);
+        }
+        self.written = Some(ends);
+        Ok(repairs)
+    }
+
+    fn write_chains(&mut self, wanted: &[Passage]) -> Result<(), ToolError> {
         let now_ms = self.clock.now_ms();
-        self.date_offset_ms = now_ms.saturating_sub(self.clock.monotonic_ms());
+        let offset_ms = now_ms.saturating_sub(self.clock.monotonic_ms());
         let available = families();
         refuse_missing_family(&available, wanted)?;
         for family in available {
             let script = script::chains(family, wanted, now_ms);
             let arguments = ["--noflush", WAIT[0], WAIT[1]];
             tool::run(family.restore(), &arguments, &script)?;
-            self.saved[family as usize] = Some(self.shown(family)?);
         }
+        self.date_offset_ms = offset_ms;
         Ok(())
     }
 
@@ -121,26 +156,12 @@ impl Backend for Iptables {
         "iptables"
     }
 
-    /// Looks first, so that chains which are as they should be are left alone.
     fn enforce(&mut self, wanted: &[Passage]) -> Result<Repairs, ToolError> {
-        let mut repairs = Repairs::default();
-        for family in families() {
-            repairs = repairs + self.amiss(family)?;
-        }
-        if repairs.is_none() {
-            return Ok(repairs);
-        }
-        // A jump needs the chain that it leads to, and belongs to what is remembered as ours.
-        self.write(wanted)?;
-        for family in families() {
-            self.set_jumps(family)?;
-            self.saved[family as usize] = Some(self.shown(family)?);
-        }
-        Ok(repairs)
+        self.bring_to(wanted)
     }
 
     fn change(&mut self, _change: &Change, table: &Table, now_ms: u64) -> Result<(), ToolError> {
-        self.write(&table.passages(now_ms))
+        self.bring_to(&table.passages(now_ms)).map(drop)
     }
 
     /// A rule that has ended stays in the list until it is cleared away, and a date that was set
@@ -153,9 +174,10 @@ impl Backend for Iptables {
         let moved = offset_ms.abs_diff(self.date_offset_ms) > MAX_DRIFT_MS;
         if moved && !table.is_empty() {
             warn!("the date was set: all ends are written anew");
+            self.written = None;
         }
         if any_ended || (moved && !table.is_empty()) {
-            return self.write(&table.passages(now_ms));
+            return self.bring_to(&table.passages(now_ms)).map(drop);
         }
         Ok(())
     }
@@ -164,6 +186,23 @@ impl Backend for Iptables {
     fn traffic(&mut self) -> Result<Traffic, ToolError> {
         Ok(Traffic::new())
     }
+}
+
+fn ends_of(wanted: &[Passage], now_ms: u64) -> Vec<(Route, u64)> {
+    wanted
+        .iter()
+        .map(|passage| (passage.route, now_ms + passage.remaining_ms))
+        .collect()
+}
+
+fn same(old: &[(Route, u64)], new: &[(Route, u64)]) -> bool {
+    old.len() == new.len()
+        && old
+            .iter()
+            .zip(new)
+            .all(|((was, was_end_ms), (is, end_ms))| {
+                was == is && was_end_ms.abs_diff(*end_ms) <= SAME_END_MS
+            })
 }
 
 /// A router may do without IPv6; then sessions of that family are refused.

@@ -11,7 +11,7 @@ use gatehouse_router_protocol::message::{Command, ErrorCode, Protocol, Route};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-pub(crate) const SCENARIOS: [Scenario; 5] = [
+pub(crate) const SCENARIOS: [Scenario; 6] = [
     (
         "revoking_ends_live_connections_within_a_second",
         revoking_ends_live_connections_within_a_second,
@@ -23,6 +23,7 @@ pub(crate) const SCENARIOS: [Scenario; 5] = [
         moving_a_session_cuts_its_former_way,
     ),
     ("a_late_request_opens_nothing", a_late_request_opens_nothing),
+    ("a_flush_ends_what_lives", a_flush_ends_what_lives),
 ];
 
 const SOON: Duration = Duration::from_secs(1);
@@ -52,6 +53,18 @@ fn revoking_ends_live_connections_within_a_second(backend: Backend) {
         );
         assert!(!gets_in(&world.client, &tcp));
     }
+}
+
+fn a_flush_ends_what_lives(backend: Backend) {
+    let world = World::make();
+    let home = Home::make(backend);
+    let daemon = home.start();
+    let way = plain_route();
+    daemon.add(1, way, 60);
+    let live = world.live(&way);
+    daemon.ask(Command::Flush);
+    assert!(echoed(&live).is_err());
+    assert!(!gets_in(&world.client, &way));
 }
 
 fn two_sessions_on_one_service(backend: Backend) {
