@@ -35,3 +35,6 @@ FOR EACH ROW EXECUTE FUNCTION number_access_session_change();
 
 -- How a service is woken before it is opened, as the API's JSON.
 ALTER TABLE services ADD COLUMN wake_json TEXT;
+
+-- The keeper looks at what is unfinished every second, router by router, and never at the history.
+CREATE INDEX access_sessions_unfinished ON access_sessions (router_id, id) WHERE finished_at_ms IS NULL;

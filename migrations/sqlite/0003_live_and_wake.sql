@@ -25,3 +25,6 @@ END;
 
 -- How a service is woken before it is opened, as the API's JSON.
 ALTER TABLE services ADD COLUMN wake_json TEXT;
+
+-- The keeper looks at what is unfinished every second, router by router, and never at the history.
+CREATE INDEX access_sessions_unfinished ON access_sessions (router_id, id) WHERE finished_at_ms IS NULL;

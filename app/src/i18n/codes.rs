@@ -116,6 +116,10 @@ code_set! {
         ServiceLimitReached codes::SERVICE_LIMIT_REACHED => "This service is open as often as it may be. Try again when somebody has closed it." | "Este servicio está abierto tantas veces como se permite. Inténtalo cuando alguien lo haya cerrado.",
         /// The visitor's address has as many sessions as it may have.
         AddressLimitReached codes::ADDRESS_LIMIT_REACHED => "Your address has as many open sessions as it may have, those of others behind it included. Close one and try again." | "Tu dirección tiene tantas sesiones abiertas como se permite, contando las de otros tras ella. Cierra una e inténtalo de nuevo.",
+        /// The account has as many invitations as it may have.
+        InvitationLimitReached codes::INVITATION_LIMIT_REACHED => "You have as many invitations as an account may have. Revoke one and try again." | "Tienes tantas invitaciones como se permiten. Revoca una e inténtalo de nuevo.",
+        /// Whoever invited the guest has as many sessions as they may have.
+        InviterLimitReached codes::INVITER_LIMIT_REACHED => "Whoever invited you has too many sessions open now. Try again later, or ask them to close one." | "Quien te invitó tiene ahora demasiadas sesiones abiertas. Inténtalo más tarde o pídele que cierre una.",
         /// The upload is over the limit.
         TooLarge codes::TOO_LARGE => "The file is larger than this portal takes. Nothing was kept." | "El archivo es más grande de lo que acepta este portal. No se guardó nada.",
         /// A field's value cannot be taken.
@@ -183,8 +187,8 @@ pub fn field_text(field: &str, problem: Problem, lang: Lang) -> &'static str {
             "Escribe minutos enteros dentro de los límites del servicio.",
         ),
         "expires_minutes" => (
-            "Enter whole minutes from 1 to 1440.",
-            "Escribe minutos enteros de 1 a 1440.",
+            "Enter whole minutes: at least 1, and no more than can be chosen here.",
+            "Escribe minutos enteros: al menos 1 y no más de lo que aquí se permite.",
         ),
         "max_uses" => (
             "Enter a whole number from 1 to 100.",

@@ -52,7 +52,9 @@ fn status_of(problem: Problem) -> StatusCode {
         | Problem::AddressFamily
         | Problem::LimitReached
         | Problem::ServiceLimitReached
-        | Problem::AddressLimitReached => StatusCode::CONFLICT,
+        | Problem::AddressLimitReached
+        | Problem::InvitationLimitReached
+        | Problem::InviterLimitReached => StatusCode::CONFLICT,
         Problem::BadRequest | Problem::NoClientAddress => StatusCode::BAD_REQUEST,
         Problem::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Problem::Invalid | Problem::PasswordsDiffer => StatusCode::UNPROCESSABLE_ENTITY,

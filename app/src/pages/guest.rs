@@ -119,7 +119,8 @@ fn OpenForm(welcome: Welcome) -> impl IntoView {
     let (choice, button) = if let Some(until_ms) = welcome.open_until_ms {
         let until = view! {
             <p>{texts.open_here} " " <Time at_ms=until_ms /></p>
-            <input type="hidden" name="minutes" value="1" />
+            // No minutes: what has ended since is not opened anew, which would take a use.
+            <input type="hidden" name="minutes" value="0" />
         };
         (until.into_any(), texts.show)
     } else {

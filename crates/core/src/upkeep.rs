@@ -13,6 +13,8 @@ const REPORTS_STAY_MS: i64 = 400 * DAY_MS;
 const TOKENS_STAY_MS: i64 = 30 * DAY_MS;
 /// So few rows go at a time that other writes hardly wait.
 const BATCH: i64 = 500;
+/// So often are devices with too many reports looked for at the most: it reads every report.
+const ROUNDS: u32 = 20;
 
 /// The keeping of the house.
 pub struct Upkeep {
@@ -59,9 +61,16 @@ impl Upkeep {
     async fn prune_surplus_reports(&self) -> StoreResult<u64> {
         let store = &self.ports.store;
         let mut removed = 0;
-        for (project_id, device_id) in store.busiest_reporters(REPORTS_PER_DEVICE, BATCH).await? {
-            let prune = || store.prune_reports_of(project_id, device_id, REPORTS_PER_DEVICE, BATCH);
-            removed += in_batches(prune).await?;
+        for _ in 0..ROUNDS {
+            let busiest = store.busiest_reporters(REPORTS_PER_DEVICE, BATCH).await?;
+            for &(project_id, device_id) in &busiest {
+                let prune =
+                    || store.prune_reports_of(project_id, device_id, REPORTS_PER_DEVICE, BATCH);
+                removed += in_batches(prune).await?;
+            }
+            if i64::try_from(busiest.len()).is_ok_and(|count| count < BATCH) {
+                break;
+            }
         }
         Ok(removed)
     }

@@ -65,11 +65,15 @@ const WITHOUT_RIGHT: &str = "
                     AND service_grants.user_id = access_sessions.user_id
             ) OR EXISTS (
                 SELECT 1 FROM users WHERE users.id = access_sessions.user_id AND users.role = 'admin'
-            ) AS has_grant
+            ) AS has_grant,
+            NOT EXISTS (
+                SELECT 1 FROM invitations
+                WHERE invitations.id = access_sessions.invitation_id AND revoked_at_ms IS NOT NULL
+            ) AS is_welcome
         FROM access_sessions
         WHERE finished_at_ms IS NULL AND state <> 'closing'
     ) AS living
-    WHERE NOT (has_account AND has_service AND has_grant) ORDER BY id LIMIT $1";
+    WHERE NOT (has_account AND has_service AND has_grant AND is_welcome) ORDER BY router_id, id LIMIT $1";
 const NOTE_TRAFFIC: &str = "
     UPDATE access_sessions SET traffic_bytes = $2
     WHERE id = $1 AND (traffic_bytes IS NULL OR traffic_bytes < $2)";
@@ -159,9 +163,7 @@ for_both! {
             sqlx::query(WITHOUT_RIGHT)
                 .bind(limit)
                 .try_map(|row: Row| {
-                    let has_account: bool = row.try_get("has_account")?;
-                    let reason = if has_account { EndReason::ServiceRemoved } else { EndReason::UserDisabled };
-                    Ok((session(&row)?, reason))
+                    Ok((session(&row)?, why_ended(&row)?))
                 })
                 .fetch_all(self.reads())
                 .await
@@ -169,14 +171,11 @@ for_both! {
         }
 
         async fn note_traffic(&self, counts: &[(Uuid, i64)]) -> StoreResult<()> {
-            // In one order everywhere, so that two portals writing at once cannot deadlock.
-            let mut sorted = counts.to_vec();
-            sorted.sort_unstable();
-            let mut tx = self.begin().await?;
-            for (id, bytes) in sorted {
-                sqlx::query(NOTE_TRAFFIC).bind(id).bind(bytes).execute(&mut *tx).await.map_err(store_error)?;
+            // Row by row: a transaction around them would hold rows that others want to close.
+            for (id, bytes) in counts {
+                sqlx::query(NOTE_TRAFFIC).bind(id).bind(bytes).execute(self.writes()).await.map_err(store_error)?;
             }
-            tx.commit().await.map_err(store_error)
+            Ok(())
         }
 
         async fn due_sessions(&self, now_ms: i64, pending_since_ms: i64, per_router: i64) -> StoreResult<Vec<AccessSessionRecord>> {
@@ -320,6 +319,17 @@ for_both! {
             end_reason: optional_word(row.try_get("end_reason")?, EndReason::parse)?,
             traffic_bytes: row.try_get("traffic_bytes")?,
             guest: guest(row)?,
+        })
+    }
+
+    fn why_ended(row: &Row) -> sqlx::Result<EndReason> {
+        let has_account: bool = row.try_get("has_account")?;
+        let has_service: bool = row.try_get("has_service")?;
+        let has_grant: bool = row.try_get("has_grant")?;
+        Ok(match (has_account, has_service && has_grant) {
+            (false, _) => EndReason::UserDisabled,
+            (true, false) => EndReason::ServiceRemoved,
+            (true, true) => EndReason::Revoked,
         })
     }
 

@@ -30,6 +30,10 @@ pub const LIMIT_REACHED: &str = "limit_reached";
 pub const SERVICE_LIMIT_REACHED: &str = "service_limit_reached";
 /// 409: the client's address has as many sessions open as it may have.
 pub const ADDRESS_LIMIT_REACHED: &str = "address_limit_reached";
+/// 409: the account has as many lasting invitations as it may have.
+pub const INVITATION_LIMIT_REACHED: &str = "invitation_limit_reached";
+/// 409: whoever invited the guest has as many sessions open as they may have.
+pub const INVITER_LIMIT_REACHED: &str = "inviter_limit_reached";
 /// 409: the client and the service speak different address families.
 pub const ADDRESS_FAMILY: &str = "address_family";
 /// 412: a precondition header does not hold.

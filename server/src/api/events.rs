@@ -23,6 +23,8 @@ use crate::{
 
 /// Shorter than the patience of every proxy that we know.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+/// A sign-in that was looked at so lately is taken to hold.
+const TRUSTED: Duration = Duration::from_secs(1);
 /// How long a browser waits before it connects again.
 const COME_BACK: Duration = Duration::from_secs(3);
 /// Keeps nginx from holding events back.
@@ -65,6 +67,7 @@ fn events(
         app,
         subscription,
         heartbeat: interval_at(Instant::now() + HEARTBEAT, HEARTBEAT),
+        checked_at: Instant::now(),
         has_begun: false,
     };
     stream::unfold(feed, |mut feed| async move {
@@ -77,6 +80,8 @@ struct Feed {
     app: AppState,
     subscription: Subscription,
     heartbeat: Interval,
+    /// When the sign-in was looked at last.
+    checked_at: Instant,
     has_begun: bool,
 }
 
@@ -87,21 +92,32 @@ impl Feed {
             return Some(Event::default().comment("listening").retry(COME_BACK));
         }
         tokio::select! {
-            event = self.subscription.next() => event.map(|event| to_wire(&event)),
+            event = self.subscription.next() => self.hand_out(&event?).await,
             _ = self.heartbeat.tick() => self.beat().await,
         }
     }
 
-    /// The sign-in is looked at without using it: listening keeps nobody signed in.
-    async fn beat(&mut self) -> Option<Event> {
-        let portal = &self.app.portal;
-        let actor = self.subscription.actor();
-        let goes_on = portal.identity.is_still_signed_in(actor).await;
-        if !goes_on.is_ok_and(|goes_on| goes_on) {
-            return None;
+    async fn hand_out(&mut self, event: &LiveEvent) -> Option<Event> {
+        if self.checked_at.elapsed() > TRUSTED {
+            self.check().await?;
         }
-        portal.access.look_on(&mut self.subscription).await.ok()?;
+        Some(to_wire(event))
+    }
+
+    async fn beat(&mut self) -> Option<Event> {
+        self.check().await?;
+        let access = &self.app.portal.access;
+        access.look_on(&mut self.subscription).await.ok()?;
         Some(Event::default().comment("still here"))
+    }
+
+    /// `None` when the sign-in is over or its account has another role by now. It is looked at
+    /// without using it: listening keeps nobody signed in.
+    async fn check(&mut self) -> Option<()> {
+        let (identity, actor) = (&self.app.portal.identity, self.subscription.actor());
+        let goes_on = identity.is_still_signed_in(actor).await.ok()?;
+        self.checked_at = Instant::now();
+        goes_on.then_some(())
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 use axum::body::Body;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::{
     daemon::{Router, open},
@@ -33,6 +33,17 @@ fn value_of<'a>(block: &'a str, name: &str) -> &'a str {
     let line = block.lines().find_map(|line| line.strip_prefix(name));
     line.unwrap_or_else(|| panic!("{name} in {block}"))
         .trim_start_matches(": ")
+}
+
+async fn end_login(portal: &Portal, token: &str) {
+    let logins = portal.send(get("/api/v1/me/logins").bearer(token)).await;
+    let logins = logins.expect(200);
+    let logins = logins["items"].as_array().expect("items");
+    let own = logins.iter().find(|login| login["current"] == true);
+    let id = text_of(own.expect("is listed"), "id");
+    let path = format!("/api/v1/me/logins/{id}");
+    let ended = crate::harness::ask("DELETE", &path).bearer(token);
+    assert_eq!(portal.send(ended).await.status, 204);
 }
 
 #[tokio::test]
@@ -142,20 +153,34 @@ async fn a_stream_beats_and_ends_with_its_sign_in() {
     for stream in [&mut stays, &mut goes] {
         block(stream, SOON).await.expect("a greeting");
     }
-    let logins = portal.send(get("/api/v1/me/logins").bearer(&token)).await;
-    let logins = logins.expect(200);
-    let logins = logins["items"].as_array().expect("items");
-    let own = logins.iter().find(|login| login["current"] == true);
-    let path = format!(
-        "/api/v1/me/logins/{}",
-        text_of(own.expect("is listed"), "id")
-    );
-    let ended = crate::harness::ask("DELETE", &path).cookie(&owner.cookie);
-    assert_eq!(portal.send(ended).await.status, 204);
+    end_login(&portal, &token).await;
 
     let (beat, end) = tokio::join!(block(&mut stays, A_BEAT), block(&mut goes, A_BEAT));
     assert!(beat.is_some_and(|beat| beat.starts_with(':')));
     assert_eq!(end, None);
+}
+
+#[tokio::test]
+async fn nothing_is_told_after_the_sign_in_ended() {
+    let portal = Portal::open().await;
+    let background = portal.installation.start_background();
+    let (admin, owner) = (portal.admin().await, portal.owner().await);
+    let router = Router::start().await;
+    let router_id = portal.add_router(&admin, &router.entry("home")).await;
+    let service = portal
+        .add_service(&admin, &router_id, 8001, &[&owner])
+        .await;
+    let token = portal.api_token(&owner.email).await;
+    let listening = get("/api/v1/events").bearer(&token);
+    let mut stream = portal.begin(listening).await.into_body();
+    block(&mut stream, SOON).await.expect("a greeting");
+    end_login(&portal, &token).await;
+    // The look at the sign-in that began the stream holds for a second.
+    sleep(Duration::from_millis(1100)).await;
+    let opened = portal.send(open(&owner, &service, &json!(30))).await;
+    opened.expect(201);
+    assert_eq!(block(&mut stream, SOON).await, None);
+    background.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
 #[tokio::test]

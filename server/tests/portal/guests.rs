@@ -105,7 +105,10 @@ async fn a_guest_reads_what_it_opens_opens_it_and_closes_it() {
             .contains("Guest: Plumber")
     );
 
-    let again = house.guest_opens(&token, "20").await;
+    let back = house.guest_page(&link).await.text();
+    let shows_only = "name=\"minutes\" value=\"0\"";
+    assert!(back.contains(shows_only), "{back}");
+    let again = house.guest_opens(&token, "0").await;
     let same = pass_in(again.header("location")).to_owned();
     let closed = house.guest_closes(&token, &same).await;
     let way = closed.header("location");

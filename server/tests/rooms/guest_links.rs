@@ -1,11 +1,17 @@
-//! Links of invitations and passes of guests: nobody makes one up, and none is written down.
+//! Links of invitations and passes of guests: nobody makes one up, none is written down, and
+//! none does more than it says.
 
-use gatehouse_core::Error;
-use gatehouse_types::{PageQuery, audit::AuditQuery, codes};
+use gatehouse_core::{Actor, Error};
+use gatehouse_types::{
+    PageQuery,
+    access::{EndReason, SessionState},
+    audit::AuditQuery,
+    codes,
+};
 
 use crate::{
     guests::guest_at,
-    house::{House, MINUTE_MS},
+    house::{House, MINUTE_MS, START_MS},
 };
 
 #[tokio::test]
@@ -105,7 +111,7 @@ async fn an_account_has_a_hundred_invitations_at_the_most() {
         matches!(
             one_more,
             Error::Conflict {
-                code: codes::LIMIT_REACHED,
+                code: codes::INVITATION_LIMIT_REACHED,
                 ..
             }
         ),
@@ -124,4 +130,82 @@ async fn an_account_has_a_hundred_invitations_at_the_most() {
         .await
         .expect("revokes");
     house.invite(1).await;
+}
+
+/// As if the portal had died between the two.
+#[tokio::test]
+async fn the_keeper_closes_what_revoking_left_open() {
+    let house = House::new().await;
+    let invited = house.invite(9).await;
+    let opened = house.open_as(&guest_at(4), &invited).await.expect("opens");
+    let revoked = house.store.revoke_invitation(invited.id, START_MS).await;
+    assert!(revoked.expect("revokes"));
+    house.keep().await;
+    let ended = house.as_it_is(&opened.session).await;
+    assert_eq!(
+        (ended.state, ended.end_reason),
+        (SessionState::Closed, Some(EndReason::Revoked))
+    );
+    assert_eq!(house.router.rules(), []);
+}
+
+#[tokio::test]
+async fn showing_what_is_open_opens_nothing_anew() {
+    let house = House::new().await;
+    let invited = house.invite(9).await;
+    let opened = house.open_as(&guest_at(4), &invited).await.expect("opens");
+    let shown = house.open_for(&guest_at(4), &invited, 0).await;
+    assert_eq!(shown.expect("is open").session, opened.session);
+    house.pass_ms(20 * MINUTE_MS);
+    let over = house.open_for(&guest_at(4), &invited, 0).await;
+    assert!(
+        matches!(
+            over,
+            Err(Error::Invalid {
+                field: "minutes",
+                ..
+            })
+        ),
+        "{over:?}"
+    );
+    assert_eq!(house.invitation(&invited).await.uses, 1);
+}
+
+#[tokio::test]
+async fn minutes_and_address_are_checked_before_a_use_is_taken() {
+    let house = House::new().await;
+    let invited = house.invite(1).await;
+    for minutes in [0, -1, 21, 1_000_000_000, i64::MIN] {
+        let refused = house.open_for(&guest_at(4), &invited, minutes).await;
+        let refused = refused.expect_err("is outside");
+        assert!(
+            matches!(
+                refused,
+                Error::Invalid {
+                    field: "minutes",
+                    ..
+                }
+            ),
+            "{refused:?}"
+        );
+    }
+    let nowhere = house.open_as(&Actor::nobody(None, None), &invited).await;
+    assert!(matches!(nowhere, Err(Error::NoClientAddress)));
+    let by_ipv6 = Actor::nobody(Some("2001:db8::4".parse().expect("fits")), None);
+    let other_family = house
+        .open_as(&by_ipv6, &invited)
+        .await
+        .expect_err("does not fit");
+    assert!(
+        matches!(
+            other_family,
+            Error::Conflict {
+                code: codes::ADDRESS_FAMILY,
+                ..
+            }
+        ),
+        "{other_family:?}"
+    );
+    assert_eq!(house.invitation(&invited).await.uses, 0);
+    assert_eq!(house.router.asked(), 0);
 }

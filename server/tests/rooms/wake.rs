@@ -14,7 +14,10 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use tokio::{task::JoinHandle, time::sleep};
 
-use crate::house::{GLANCE, House, MINUTE_MS, WEBHOOK_SECRET};
+use crate::{
+    guests::guest_at,
+    house::{GLANCE, House, MINUTE_MS, WEBHOOK_SECRET},
+};
 
 const MAC: [u8; 6] = [2, 0, 0x5e, 0x10, 0, 1];
 
@@ -189,6 +192,18 @@ async fn a_home_backend_is_called_with_a_short_token_for_this_service_and_person
     assert_eq!(claims["aud"], json!(house.service_id));
     let lasts = claims["exp"].as_i64().expect("seconds") - claims["iat"].as_i64().expect("seconds");
     assert_eq!(lasts, 60);
+}
+
+#[tokio::test]
+async fn a_guest_wakes_nobody() {
+    for wake in [wol(), webhook("/wake")] {
+        let house = house_that_wakes(wake).await;
+        let invited = house.invite(1).await;
+        let opened = house.open_as(&guest_at(4), &invited).await.expect("opens");
+        assert_eq!((opened.session.state, opened.session.step), (Open, None));
+        assert!(house.portal.access.due_wakes().is_empty());
+        assert!(house.router.woken().is_empty() && house.router.called().is_empty());
+    }
 }
 
 #[tokio::test]

@@ -62,7 +62,9 @@ impl Access {
     /// Closes sessions on their routers as far as these answer within 2 s.
     pub(super) async fn close_for_a_moment(&self, ending: Vec<AccessSessionRecord>) -> Result<()> {
         // Somebody waits for this: who was silent just now is asked again.
-        self.silences.forget();
+        for session in &ending {
+            self.silences.forget(session.router_id);
+        }
         timeout(PATIENCE, self.step_all(ending))
             .await
             .unwrap_or(Ok(()))

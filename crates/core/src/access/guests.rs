@@ -2,7 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use gatehouse_types::{
-    access::{AccessSession, EndReason, InvitationState, SessionGuest, SessionState, WakeStep},
+    access::{AccessSession, EndReason, InvitationState, SessionGuest, SessionState},
     codes,
 };
 use uuid::Uuid;
@@ -14,14 +14,13 @@ use super::{
     no_such_service, no_such_session,
     open::check_family,
     sessions::{MINUTE_MS, to_session},
-    wake::WakeJob,
 };
 use crate::{
     Actor, Error, Result,
     actor::{GuestActor, Who},
     ports::{
         StoreError,
-        access::{AccessSessionRecord, RouterRecord, ServiceRecord},
+        access::{AccessSessionRecord, RouterRecord},
         invitations::{FoundInvitation, GuestEntry},
     },
 };
@@ -87,7 +86,8 @@ impl Access {
     }
 
     /// Opens the service of an invitation to the address that asks, or answers the session that
-    /// was opened with it from there. What a router does not let in is no use.
+    /// was opened with it from there. What a router does not let in is no use, and a host that
+    /// sleeps is not woken.
     ///
     /// # Errors
     /// When there is no such link, it is over or used up, the address cannot be told or does
@@ -111,34 +111,19 @@ impl Access {
         if state_at(&found, self.ports.now_ms()) != InvitationState::Active {
             return Err(over());
         }
-        let (session, service, router) = self.prepare(&guest, &found, minutes).await?;
+        let (session, router) = self.prepare(&guest, &found, minutes).await?;
         let now_ms = self.ports.now_ms();
         let entered = store.insert_guest_session(&session, id, now_ms, LIVE_PER_USER);
         match entered.await {
             Ok(GuestEntry::Entered) => {}
             Ok(GuestEntry::Over) => return Err(over()),
-            Ok(GuestEntry::Full) => {
-                return Err(Error::conflict(
-                    codes::LIMIT_REACHED,
-                    "Whoever invited you has too many sessions open now.",
-                ));
-            }
+            Ok(GuestEntry::Full) => return Err(inviter_is_full()),
             // Another click was quicker: its session is ours too.
             Err(StoreError::Taken) => {
                 let live = store.live_guest_session(id, client_ip).await?;
                 return self.hand_over(live.ok_or_else(ended_since)?);
             }
             Err(other) => return Err(other.into()),
-        }
-        if service.wake.is_some() {
-            let pending = self.hand_over(session.clone());
-            self.wakes.add(WakeJob {
-                lasts_ms: session.expires_at_ms - session.requested_at_ms,
-                actor: guest,
-                session,
-                service,
-            });
-            return pending;
         }
         let opened = self.let_in(&guest, session, &router).await?;
         self.still_welcome(&guest, id).await?;
@@ -193,8 +178,33 @@ impl Access {
         guest: &Actor,
         found: &FoundInvitation,
         minutes: i64,
-    ) -> Result<(AccessSessionRecord, ServiceRecord, RouterRecord)> {
+    ) -> Result<(AccessSessionRecord, RouterRecord)> {
         let invitation = &found.invitation;
+        let until_ms = self.end_of_use(found, minutes)?;
+        let service = self.ports.store.service(invitation.service_id).await?;
+        let service = service.ok_or_else(no_such_service)?;
+        let client_ip = guest.ip.ok_or(Error::NoClientAddress)?;
+        check_family(client_ip, &service)?;
+        let owner = invitation.user_id;
+        let room = self.check_room(owner, service.id, client_ip, 0).await;
+        room.map_err(|refused| match refused {
+            Error::Conflict {
+                code: codes::LIMIT_REACHED,
+                ..
+            } => inviter_is_full(),
+            other => other,
+        })?;
+        let router = self.find_router(service.router_id).await?;
+        let mut session = self.new_session(owner, client_ip, &service, &router, until_ms);
+        session.guest = Some(SessionGuest {
+            invitation_id: invitation.id,
+            label: invitation.label.clone(),
+        });
+        Ok((session, router))
+    }
+
+    /// When a use of so many minutes from now ends: with the invitation at the latest.
+    pub(super) fn end_of_use(&self, found: &FoundInvitation, minutes: i64) -> Result<i64> {
         let most = max_minutes(found);
         if !(1..=most).contains(&minutes) {
             return Err(Error::invalid(
@@ -202,25 +212,12 @@ impl Access {
                 format!("This invitation opens for 1 to {most} minutes."),
             ));
         }
-        let service = self.ports.store.service(invitation.service_id).await?;
-        let service = service.ok_or_else(no_such_service)?;
-        let client_ip = guest.ip.ok_or(Error::NoClientAddress)?;
-        check_family(client_ip, &service)?;
-        let owner = invitation.user_id;
-        self.check_room(owner, service.id, client_ip, 0).await?;
-        let router = self.find_router(service.router_id).await?;
-        let until_ms = (self.ports.now_ms() + minutes * MINUTE_MS).min(invitation.expires_at_ms);
-        let mut session = self.new_session(owner, client_ip, &service, &router, until_ms);
-        session.step = service.wake.is_some().then_some(WakeStep::Waking);
-        session.guest = Some(SessionGuest {
-            invitation_id: invitation.id,
-            label: invitation.label.clone(),
-        });
-        Ok((session, service, router))
+        let until_ms = self.ports.now_ms() + minutes * MINUTE_MS;
+        Ok(until_ms.min(found.invitation.expires_at_ms))
     }
 
     /// A right or an invitation that ended while the router worked takes the session along.
-    pub(super) async fn still_welcome(&self, guest: &Actor, id: Uuid) -> Result<()> {
+    async fn still_welcome(&self, guest: &Actor, id: Uuid) -> Result<()> {
         let found = self.ports.store.invitation(id).await?;
         let now_ms = self.ports.now_ms();
         let reason = match found.map(|found| state_at(&found, now_ms)) {
@@ -278,6 +275,13 @@ fn guest_of(actor: &Actor, invitation_id: Uuid, label: &str) -> Actor {
         invitation_id,
         label: label.to_owned(),
     }))
+}
+
+fn inviter_is_full() -> Error {
+    Error::conflict(
+        codes::INVITER_LIMIT_REACHED,
+        "Whoever invited you has too many sessions open now.",
+    )
 }
 
 fn ended_since() -> Error {

@@ -38,7 +38,7 @@ impl Access {
         let (store, now_ms) = (&self.ports.store, self.ports.now_ms());
         if store.count_lasting_invitations(account.id, now_ms).await? >= LASTING_PER_USER {
             return Err(Error::conflict(
-                codes::LIMIT_REACHED,
+                codes::INVITATION_LIMIT_REACHED,
                 format!("You have {LASTING_PER_USER} invitations. Revoke one first."),
             ));
         }

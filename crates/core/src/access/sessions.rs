@@ -5,7 +5,7 @@ use gatehouse_types::{
 };
 use uuid::Uuid;
 
-use super::{Access, limits::LIVE_PER_USER, no_such_session};
+use super::{Access, invitations::no_such_invitation, limits::LIVE_PER_USER, no_such_session};
 use crate::{
     Actor, Error, Result,
     audit::{Note, cursor},
@@ -109,7 +109,8 @@ impl Access {
         self.session(actor, id).await
     }
 
-    /// Moves the end of an open session to so many minutes from now.
+    /// Moves the end of an open session to so many minutes from now; a guest's ends with its
+    /// invitation at the latest.
     ///
     /// # Errors
     /// When there is no such open session, the minutes cannot be taken, or the router does not do it.
@@ -120,7 +121,13 @@ impl Access {
         }
         let service = self.find_service(actor, session.service_id).await?;
         let minutes = check_minutes(&service, minutes)?;
-        let expires_at_ms = self.ports.now_ms() + minutes * MINUTE_MS;
+        let expires_at_ms = match &session.guest {
+            Some(guest) => {
+                let found = self.ports.store.invitation(guest.invitation_id).await?;
+                self.end_of_use(&found.ok_or_else(no_such_invitation)?, minutes)?
+            }
+            None => self.ports.now_ms() + minutes * MINUTE_MS,
+        };
         Ok(to_session(
             self.move_end(actor, session, expires_at_ms).await?,
         ))

@@ -36,9 +36,9 @@ impl Silences {
         untils.insert(router_id, until);
     }
 
-    /// Gives every router another chance.
-    pub(super) fn forget(&self) {
+    /// Gives the router another chance.
+    pub(super) fn forget(&self, router_id: Uuid) {
         let mut untils = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        untils.clear();
+        untils.remove(&router_id);
     }
 }

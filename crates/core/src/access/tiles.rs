@@ -2,7 +2,7 @@
 //! only while somebody looks. A page never waits for that: it shows what was found last.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -110,6 +110,10 @@ impl Tiles {
         news
     }
 
+    fn drop_gone(&self, ids: &HashSet<Uuid>) {
+        self.lock().retain(|id, _| !ids.contains(id));
+    }
+
     fn give_back(&self, ids: &[Uuid]) {
         let mut tiles = self.lock();
         for id in ids {
@@ -178,12 +182,14 @@ impl Access {
         }
         let loaded = self.ports.store.load_directory().await;
         let directory = loaded.inspect_err(|_| self.tiles.give_back(&due))?;
+        let mut gone: HashSet<_> = due.into_iter().collect();
         let mut rounds = HashMap::<Uuid, Vec<ServiceRecord>>::new();
         for service in directory.services {
-            if due.contains(&service.id) {
+            if gone.remove(&service.id) {
                 rounds.entry(service.router_id).or_default().push(service);
             }
         }
+        self.tiles.drop_gone(&gone);
         let rounds = rounds.into_iter();
         Ok(rounds
             .map(|(router_id, services)| ProbeRound {

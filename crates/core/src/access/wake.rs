@@ -97,20 +97,13 @@ impl Access {
                 return self.give_up(&actor, session, reason, &detail).await;
             }
         }
-        // The time that was asked for begins now. A guest's has an end that does not move.
-        if session.guest.is_none() {
-            session.expires_at_ms = self.ports.now_ms() + lasts_ms;
-        }
+        // The time that was asked for begins now.
+        session.expires_at_ms = self.ports.now_ms() + lasts_ms;
         if !self.step_to(&mut session, WakeStep::Opening).await? {
             return Ok(());
         }
-        let guest = session.guest.clone();
         self.let_in(&actor, session, &router).await?;
-        let is_still_in = match guest {
-            Some(guest) => self.still_welcome(&actor, guest.invitation_id).await,
-            None => self.still_allowed(&actor, service.id).await,
-        };
-        match is_still_in {
+        match self.still_allowed(&actor, service.id).await {
             Err(Error::NotFound(_) | Error::Conflict { .. }) | Ok(()) => Ok(()),
             Err(other) => Err(other),
         }

@@ -221,7 +221,7 @@ pub trait AccessSessions: Send + Sync {
     ) -> StoreResult<LiveCounts>;
     /// Sessions that are pending or open although their right is gone, at most `limit`, each
     /// with the reason to end it: the account is disabled or removed, the grant was taken away,
-    /// or the service or its router is gone or leads elsewhere.
+    /// the service or its router is gone or leads elsewhere, or the invitation was revoked.
     async fn sessions_without_right(
         &self,
         limit: i64,

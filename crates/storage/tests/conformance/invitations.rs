@@ -269,3 +269,21 @@ pub(crate) async fn nobody_enters_when_an_invitation_or_its_right_is_over(store:
     assert!(!invited.found().await.has_right);
     assert_eq!(invited.found().await.uses, 0);
 }
+
+pub(crate) async fn what_is_open_with_a_revoked_invitation_is_found(store: Arc<dyn Store>) {
+    let invited = Invited::times(store, 2).await;
+    let guests = invited.session_from("203.0.113.1");
+    assert_eq!(invited.enters(&guests).await.unwrap(), GuestEntry::Entered);
+    let store = &invited.store;
+    let owners = session(&invited.service, invited.owner, "203.0.113.1");
+    store.insert_session(&owners).await.unwrap();
+    let found = || store.sessions_without_right(10);
+    assert_eq!(found().await.unwrap(), []);
+    let id = invited.invitation.id;
+    assert!(store.revoke_invitation(id, NOW_MS).await.unwrap());
+    let revoked = (guests.clone(), EndReason::Revoked);
+    assert_eq!(found().await.unwrap(), [revoked]);
+    store.set_grants(invited.service.id, &[]).await.unwrap();
+    let both = [guests, owners].map(|row| (row, EndReason::ServiceRemoved));
+    assert_eq!(found().await.unwrap(), both);
+}

@@ -80,7 +80,8 @@ stories! {
         of_fifty_guests_at_the_last_use_one_enters,
         what_failed_is_no_use,
         a_guest_enters_once_beside_the_owner_and_while_there_is_room,
-        nobody_enters_when_an_invitation_or_its_right_is_over;
+        nobody_enters_when_an_invitation_or_its_right_is_over,
+        what_is_open_with_a_revoked_invitation_is_found;
     live_sessions: a_change_that_people_see_gets_the_next_number,
         what_changes_together_bears_one_number_or_rising_ones,
         twenty_changes_at_once_are_all_found,
