@@ -6,8 +6,8 @@ use clap::Parser;
 use gatehouse_server::{cli::Cli, commands};
 use mimalloc::MiMalloc;
 
-// glibc keeps the memory of each password hash and each burst of pages: with it the portal stayed
-// at twice the resident memory and drew a dashboard half as fast (`cargo xtask bench`).
+// glibc keeps what password hashes and bursts of pages took: the portal stayed at twice the memory
+// after a load and drew a dashboard half as fast (docs/PERFORMANCE.md).
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
