@@ -1,16 +1,12 @@
 //! The page of an invitation, for somebody without an account and without scripts.
 
-use std::{
-    io,
-    sync::{Arc, Mutex},
-};
-
 use serde_json::json;
 
 use crate::{
     access::House,
     furnish::text_of,
     harness::{Answer, Ask, ask, get, post},
+    log::Log,
 };
 
 const GUEST_IP: &str = "198.51.100.4";
@@ -265,39 +261,18 @@ async fn an_address_in_the_form_is_not_let_in() {
     assert_eq!(sessions["items"][0]["client_ip"], GUEST_IP);
 }
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut log = self.0.lock().expect("no panic while writing");
-        log.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn neither_link_nor_pass_is_in_the_log() {
     let house = House::new().await;
     let token = house.token().await;
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let guard = tracing::subscriber::set_default(subscriber);
+    let (log, guard) = Log::listen();
     house.guest_page(&format!("/guest?token={token}")).await;
     let opened = house.guest_opens(&token, "15").await;
     let pass = pass_in(opened.header("location")).to_owned();
     house.guest_page(opened.header("location")).await;
     house.guest_closes(&token, &pass).await;
     drop(guard);
-    let log = String::from_utf8(log.0.lock().expect("is written").clone()).expect("a text");
+    let log = log.text();
     assert!(
         log.contains("path=\"/guest\"") && log.contains("/guest/close"),
         "{log}"

@@ -16,6 +16,7 @@ mod guests;
 mod harness;
 mod invitations;
 mod json_shapes;
+mod log;
 mod moving;
 mod open_doors;
 mod open_files;

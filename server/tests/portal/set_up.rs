@@ -1,14 +1,11 @@
 //! The set-up page: what it says when it sets nothing up, and what a fault leaves behind.
 
-use std::{
-    fs::OpenOptions,
-    io,
-    sync::{Arc, Mutex},
-};
+use std::fs::OpenOptions;
 
 use crate::{
     furnish::{ADMIN, PASSWORD},
     harness::{Portal, get, post},
+    log::Log,
 };
 
 async fn printed_token(portal: &Portal) -> String {
@@ -62,21 +59,6 @@ async fn a_refused_set_up_keeps_its_link_and_lets_an_overlong_address_go() {
     );
 }
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut log = self.0.lock().expect("no panic while writing");
-        log.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn a_fault_during_the_set_up_is_logged_without_the_link() {
     let portal = Portal::open().await;
@@ -86,26 +68,20 @@ async fn a_fault_during_the_set_up_is_logged_without_the_link() {
         let file = OpenOptions::new().write(true).open(data.join(file));
         file.and_then(|file| file.set_len(0)).expect("cuts it");
     }
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
     let form = [
         ("token", &*token),
         ("email", ADMIN),
         ("password", PASSWORD),
         ("repeat", PASSWORD),
     ];
-    let guard = tracing::subscriber::set_default(subscriber);
+    let (log, guard) = Log::listen();
     let answer = portal.send(post("/setup").form(&form)).await;
     drop(guard);
     assert!(
         answer.header("location").ends_with("error=internal"),
         "{answer:?}"
     );
-    let log = String::from_utf8(log.0.lock().expect("is written").clone()).expect("a text");
+    let log = log.text();
     let fault = log.lines().find(|line| line.contains("ERROR"));
     assert!(fault.is_some_and(|line| line.contains("cause=")), "{log}");
     for secret in [&token, ADMIN, PASSWORD] {
