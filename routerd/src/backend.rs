@@ -11,8 +11,10 @@ pub use tool::{ToolError, find as find_tool};
 use crate::clock::Clock;
 use crate::config::{BackendKind, Config};
 use crate::table::{Change, Flow, Passage, Table};
+use gatehouse_router_protocol::message::{Protocol, Route};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// One way to let passages through and to end them.
@@ -84,10 +86,41 @@ impl fmt::Display for Repairs {
     }
 }
 
+/// How long the rules of a trial live, should nobody take them away.
+const TRIAL_MS: u64 = 1000;
+
+/// Gives a passage of each kind between addresses of documentation, for trying the firewall.
+fn samples(now_ms: u64) -> Vec<Passage> {
+    let hosts: [[IpAddr; 2]; 2] = [
+        [[203, 0, 113, 7].into(), [192, 0, 2, 50].into()],
+        [
+            [0x2001, 0xdb8, 0, 0, 0, 0, 0, 7].into(),
+            [0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x50].into(),
+        ],
+    ];
+    let of = |[ip_src, ip_dst_lan]: [IpAddr; 2], protocol| Passage {
+        route: Route {
+            ip_src,
+            port_dst: 7890,
+            ip_dst_lan,
+            port_dst_lan: 80,
+            protocol,
+        },
+        ends_at_ms: now_ms + TRIAL_MS,
+    };
+    hosts
+        .into_iter()
+        .flat_map(|hosts| [Protocol::Tcp, Protocol::Udp].map(|protocol| of(hosts, protocol)))
+        .collect()
+}
+
 /// Makes the backend that the configuration names.
 pub fn choose(config: &Config, clock: &Arc<dyn Clock>) -> Box<dyn Backend> {
     match config.backend {
-        BackendKind::Nft => Box::new(nftables::Nftables::new(config.wan_interfaces.clone())),
+        BackendKind::Nft => Box::new(nftables::Nftables::new(
+            config.wan_interfaces.clone(),
+            Arc::clone(clock),
+        )),
         BackendKind::Iptables => Box::new(iptables::Iptables::new(
             &config.wan_interfaces,
             Arc::clone(clock),

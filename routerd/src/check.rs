@@ -69,7 +69,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Looks at everything that the daemon needs, and changes nothing.
+/// Looks at everything that the daemon needs. All that it changes it puts back.
 ///
 /// It blocks; call it from a thread that may.
 pub fn examine(config: &Config, clock: &dyn Clock) -> Vec<Finding> {
@@ -87,7 +87,7 @@ pub fn examine(config: &Config, clock: &dyn Clock) -> Vec<Finding> {
         capability(),
         forwarding(),
         wan_interface(config),
-        firewall(config),
+        firewall(config, clock.now_ms()),
         offload(config),
     ]);
     findings
@@ -194,10 +194,12 @@ fn wan_interface(config: &Config) -> Finding {
     )
 }
 
-fn firewall(config: &Config) -> Finding {
+fn firewall(config: &Config, now_ms: u64) -> Finding {
     let tried = match config.backend {
-        BackendKind::Nft => Nftables::new(config.wan_interfaces.clone()).try_rules(),
-        BackendKind::Iptables | BackendKind::DryRun => Iptables::try_rules(),
+        BackendKind::Nft => Nftables::try_rules(&config.wan_interfaces),
+        BackendKind::Iptables | BackendKind::DryRun => {
+            Iptables::try_rules(&config.wan_interfaces, now_ms)
+        }
     };
     match tried {
         Ok(()) => Finding::ok("firewall", "it takes our rules"),

@@ -14,32 +14,90 @@ const CONNTRACK: &str = "conntrack";
 /// What `conntrack` exits with when there was no such connection.
 const NOTHING_DELETED: Option<i32> = Some(1);
 
-/// Tells whether connections are to be deleted: the configuration wants it and the tool is there.
-pub(crate) fn are_cut(config: &Config) -> bool {
-    let wanted = match config.backend {
-        BackendKind::Nft => config.flow_offload,
-        BackendKind::Iptables => true,
-        BackendKind::DryRun => false,
-    };
-    let there = find_tool(CONNTRACK).is_some();
-    if wanted && !there {
-        warn!(
-            "conntrack is not installed: connections that the router offloads live on after their session"
-        );
-    }
-    wanted && there
+/// How long after a natural end connections are deleted once more. The kernel may end its rule a
+/// moment after our clock does, and who sends without a pause comes in again until then.
+const CUT_AGAIN_MS: u64 = 2000;
+
+/// The connections that have to be deleted, now or in a moment.
+#[derive(Debug)]
+pub(crate) struct Cutter {
+    is_wanted: bool,
+    waiting: Vec<Cut>,
 }
 
-/// Deletes the connections of one route; a failure is only logged, the guard stands anyway.
-pub(crate) fn cut(route: &Route) {
+#[derive(Debug, Clone, Copy)]
+struct Cut {
+    route: Route,
+    due_ms: u64,
+}
+
+impl Cutter {
+    /// Deletes connections only where the configuration wants it and the tool is there.
+    pub(crate) fn new(config: &Config) -> Self {
+        let is_wanted = match config.backend {
+            BackendKind::Nft => config.flow_offload,
+            BackendKind::Iptables => true,
+            BackendKind::DryRun => false,
+        };
+        let is_there = find_tool(CONNTRACK).is_some();
+        if is_wanted && !is_there {
+            warn!(
+                "conntrack is not installed: connections that the router offloads live on after their session"
+            );
+        }
+        Self {
+            is_wanted: is_wanted && is_there,
+            waiting: Vec::new(),
+        }
+    }
+
+    /// Takes a route down that no rule lets through once the firewall has taken the change.
+    pub(crate) fn closed(&mut self, route: Route) {
+        self.push(route, 0);
+    }
+
+    /// Takes a route down whose rule ends by itself at about this moment.
+    pub(crate) fn ended(&mut self, route: Route, now_ms: u64) {
+        self.push(route, 0);
+        self.push(route, now_ms + CUT_AGAIN_MS);
+    }
+
+    fn push(&mut self, route: Route, due_ms: u64) {
+        if self.is_wanted {
+            self.waiting.push(Cut { route, due_ms });
+        }
+    }
+
+    /// Deletes the connections that are due, but for those of routes that are open again.
+    ///
+    /// A failure is only logged, the guard stands anyway. After a call that hung the rest waits for
+    /// the next time, so that they do not hang one after the other.
+    pub(crate) fn cut_due(&mut self, now_ms: u64, is_open: impl Fn(&Route) -> bool) {
+        let mut due = self
+            .waiting
+            .extract_if(.., |cut| cut.due_ms <= now_ms)
+            .collect::<Vec<_>>()
+            .into_iter();
+        for Cut { route, .. } in due.by_ref().filter(|cut| !is_open(&cut.route)) {
+            if let Err(failure) = delete(&route) {
+                warn!("connections were not cut: {failure}");
+                if matches!(failure, ToolError::TooSlow(_)) {
+                    break;
+                }
+            }
+        }
+        self.waiting.extend(due);
+    }
+}
+
+fn delete(route: &Route) -> Result<(), ToolError> {
     match run_tool(CONNTRACK, &arguments(route), "") {
-        Ok(_) => {}
         Err(ToolError::Refused {
             code: NOTHING_DELETED,
             complaint,
             ..
-        }) if complaint.contains("0 flow entries") => {}
-        Err(failure) => warn!("connections were not cut: {failure}"),
+        }) if complaint.contains("0 flow entries") => Ok(()),
+        outcome => outcome.map(drop),
     }
 }
 

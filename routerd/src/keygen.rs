@@ -26,8 +26,15 @@ allowed_portals = ["127.0.0.1", "::1"]
 # Longest duration and number of sessions, whatever the portal asks for.
 max_minutes = 480
 max_sessions = 256
+# Where Wake-on-LAN packets go; by default the broadcast address of each IPv4 network in lan_cidrs,
+# port 9. An empty list sends none.
+# wake_broadcasts = ["192.168.1.255:9"]
 # Clients with a private or loopback address; for tests and for portals inside the LAN.
 allow_private_sources = false
+# Whether clients of the original daemon (protocol version 1, IPv4 and TCP only) are answered too.
+# legacy_v1 = true
+# What log lines look like: text for people, json for programs.
+# log_format = "json"
 
 cert = "cert.pem"
 key = "key.pem"
@@ -110,7 +117,7 @@ fn write_private(path: &Path, content: &str) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::generate;
+    use super::{CONFIG_TEMPLATE, generate};
     use crate::config::Config;
     use std::os::unix::fs::PermissionsExt;
 
@@ -127,6 +134,23 @@ mod tests {
             let entry = entry.unwrap();
             let permissions = entry.metadata().unwrap().permissions();
             assert_eq!(permissions.mode() & 0o777, 0o600, "{:?}", entry.file_name());
+        }
+    }
+
+    #[test]
+    fn the_template_and_the_documentation_name_every_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("routerd.toml");
+        std::fs::write(&path, "no_such_key = 1").unwrap();
+        let complaint = Config::load(&path).unwrap_err().to_string();
+        let (_, expected) = complaint.split_once("expected one of ").unwrap();
+        let keys: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+        assert!(keys.contains(&"wake_broadcasts"), "{complaint}");
+        let documentation = include_str!("../../docs/ROUTER.md");
+        for key in keys {
+            assert!(CONFIG_TEMPLATE.contains(key), "the template has no {key}");
+            let in_code = format!("`{key}`");
+            assert!(documentation.contains(&in_code), "ROUTER.md has no {key}");
         }
     }
 

@@ -6,7 +6,8 @@
 //! command), [`policy`] (what this router never does, whatever the portal says), and [`backend`].
 //!
 //! [`sessions`] keeps what is open: [`table`] in memory, [`session_journal`] on disk, and a
-//! [`backend`], which it brings back to the table whenever they differ.
+//! [`backend`], which it brings back to the table whenever they differ. What a portal looks at is in
+//! [`shown`], which no firewall that hangs holds up.
 //!
 //! **To add a backend:** a sibling of [`backend::dry_run`] that implements [`backend::Backend`], its
 //! arm in [`backend::choose`], and its name in [`config`].
@@ -28,6 +29,7 @@ pub mod replay_journal;
 pub mod service;
 pub mod session_journal;
 pub mod sessions;
+pub mod shown;
 pub mod table;
 mod tls;
 

@@ -55,7 +55,8 @@ struct ConfigArgument {
     config: PathBuf,
 }
 
-/// One waits for the disk, one for the firewall; each further one would keep memory of its own.
+/// One is for the replay window and one for the sessions, whose firewall may hang; nothing else takes
+/// one, and each further one would keep memory of its own.
 const WAITING_THREADS: usize = 2;
 
 fn main() -> ExitCode {

@@ -13,6 +13,7 @@ use crate::policy::{Denied, Policy};
 use crate::random::random_bytes;
 use crate::replay_journal::ReplayJournal;
 use crate::sessions::Sessions;
+use crate::shown::Shown;
 use gatehouse_router_protocol::legacy_v1::LegacyKey;
 use gatehouse_router_protocol::message::{
     Answer, Command, DaemonStatus, Envelope, ErrorCode, LIST_PAGE_SESSIONS, Refusal, Request,
@@ -22,11 +23,16 @@ use gatehouse_router_protocol::replay::NotAdmitted;
 use gatehouse_router_protocol::seal::{Direction, LinkKey};
 use gatehouse_router_protocol::secret::Secret;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::sync::Mutex as AsyncMutex;
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{error, info, warn};
 use uuid::Uuid;
+
+/// How long a list waits for a fresh count of the traffic. A firewall that is busy or hangs must not
+/// keep the portal from its list, which then has the former count.
+const COUNTING_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The daemon's state, shared by all connections.
 pub struct Service {
@@ -36,10 +42,13 @@ pub struct Service {
     policy: Policy,
     max_sessions: u32,
     clock: Arc<dyn Clock>,
-    journal: Arc<Mutex<ReplayJournal>>,
     prober: Prober,
     waker: Waker,
-    sessions: Arc<Mutex<Sessions>>,
+    backend: &'static str,
+    shown: Arc<Mutex<Shown>>,
+    // Waiting for one of these takes no thread, so the few that may block are never all taken.
+    journal: Arc<AsyncMutex<ReplayJournal>>,
+    sessions: Arc<AsyncMutex<Sessions>>,
 }
 
 /// What to do with the connection after a frame.
@@ -71,10 +80,12 @@ impl Service {
             policy,
             max_sessions: config.max_sessions,
             clock,
-            journal: Arc::new(Mutex::new(journal)),
             prober: Prober::default(),
             waker: Waker::new(config.wake_broadcasts.clone()),
-            sessions: Arc::new(Mutex::new(sessions)),
+            backend: sessions.backend_name(),
+            shown: sessions.view(),
+            journal: Arc::new(AsyncMutex::new(journal)),
+            sessions: Arc::new(AsyncMutex::new(sessions)),
         })
     }
 
@@ -126,12 +137,20 @@ impl Service {
             return Err("the API key is wrong".into());
         }
         let (nonce, ts_ms, now_ms) = (envelope.nonce, envelope.ts_ms, self.clock.now_ms());
-        let journal = Arc::clone(&self.journal);
-        // It waits for the disk, which must not hold up the other connections.
-        tokio::task::spawn_blocking(move || locked(&journal).admit(nonce, ts_ms, now_ms))
+        self.with_journal(move |journal| journal.admit(nonce, ts_ms, now_ms))
+            .await
+    }
+
+    /// Works on the replay window in a thread that may wait for the disk.
+    async fn with_journal(
+        &self,
+        admit: impl FnOnce(&mut ReplayJournal) -> Result<(), NotAdmitted> + Send + 'static,
+    ) -> Result<(), String> {
+        let mut journal = Arc::clone(&self.journal).lock_owned().await;
+        tokio::task::spawn_blocking(move || admit(&mut journal))
             .await
             .map_err(|error| error.to_string())?
-            .map_err(|error: NotAdmitted| error.to_string())
+            .map_err(|error| error.to_string())
     }
 
     async fn run(&self, peer: IpAddr, json: &[u8]) -> Result<Answer, Denied> {
@@ -172,7 +191,7 @@ impl Service {
                 .with_sessions(move |sessions| sessions.del(session_id))
                 .await?
                 .map(|()| Answer::Done),
-            Command::List { after } => self.page(after).await,
+            Command::List { after } => Ok(self.page(after).await),
             Command::Flush => self
                 .with_sessions(Sessions::flush)
                 .await?
@@ -182,46 +201,53 @@ impl Service {
                 self.prober.probe(target).await
             }
             Command::Wake { mac } => self.waker.wake(mac).await,
-            Command::Ping => self.status().await.map(Answer::Status),
+            Command::Ping => Ok(Answer::Status(self.status())),
         }
     }
 
     /// Takes one more than a page holds, to learn whether there is a next one.
-    async fn page(&self, after: Option<Uuid>) -> Result<Answer, Denied> {
-        let mut sessions = self
-            .with_sessions(move |sessions| sessions.list(after, LIST_PAGE_SESSIONS + 1))
-            .await?;
+    async fn page(&self, after: Option<Uuid>) -> Answer {
+        let counted = self.with_sessions(Sessions::count_traffic);
+        if timeout(COUNTING_TIMEOUT, counted).await.is_err() {
+            warn!("the firewall is busy: the list has the former count of the traffic");
+        }
+        let now_ms = self.clock.monotonic_ms();
+        let mut sessions =
+            self.with_shown(|shown| shown.list(after, LIST_PAGE_SESSIONS + 1, now_ms));
         let more = sessions.len() > LIST_PAGE_SESSIONS;
         sessions.truncate(LIST_PAGE_SESSIONS);
         let next = sessions
             .last()
             .filter(|_| more)
             .map(|session| session.session_id);
-        Ok(Answer::Sessions { sessions, next })
+        Answer::Sessions { sessions, next }
     }
 
-    async fn status(&self) -> Result<DaemonStatus, Denied> {
-        let (backend, sessions) = self
-            .with_sessions(|sessions| (sessions.backend_name(), sessions.len()))
-            .await?;
-        Ok(DaemonStatus {
+    fn status(&self) -> DaemonStatus {
+        let now_ms = self.clock.monotonic_ms();
+        DaemonStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             now_ms: self.clock.now_ms(),
-            backend: backend.to_owned(),
-            sessions,
+            backend: self.backend.to_owned(),
+            sessions: self.with_shown(|shown| shown.count_open(now_ms)),
             max_sessions: self.max_sessions,
             max_minutes: self.policy.max_minutes,
-        })
+        }
     }
 
-    /// Works on the sessions in a thread that may wait for the disk and the firewall, to the end
-    /// even if the connection that asked for it is gone.
+    /// A panic while it was held leaves plain entries behind.
+    fn with_shown<T>(&self, look: impl FnOnce(&Shown) -> T) -> T {
+        look(&self.shown.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Works on the sessions in a thread that may wait for the disk and the firewall. What has been
+    /// begun is done to the end, even if the connection that asked for it is gone.
     async fn with_sessions<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Sessions) -> T + Send + 'static,
     ) -> Result<T, Denied> {
-        let sessions = Arc::clone(&self.sessions);
-        tokio::task::spawn_blocking(move || work(&mut locked(&sessions)))
+        let mut sessions = Arc::clone(&self.sessions).lock_owned().await;
+        tokio::task::spawn_blocking(move || work(&mut sessions))
             .await
             .map_err(|error| {
                 error!("a command was not finished: {error}");
@@ -240,9 +266,4 @@ impl Service {
         line.inspect_err(|error| error!("no answer could be sent: {error}"))
             .ok()
     }
-}
-
-/// A panic while a lock was held must not take the daemon's other connections with it.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

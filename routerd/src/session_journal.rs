@@ -9,9 +9,10 @@
 //! What was closed stays closed.
 
 use crate::clock::Clock;
-use crate::table::{Session, Table};
+use crate::table::{Session, Table, flow_of};
 use gatehouse_router_protocol::message::Route;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, IntoInnerError, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -55,23 +56,28 @@ pub struct SessionJournal {
 
 impl SessionJournal {
     /// Reads what was open into `table`, with what is left of its time, and starts a fresh file.
+    /// It gives the routes too that were open in this run of the machine and are no longer.
     ///
     /// # Errors
     /// The I/O error if the file cannot be read or written.
-    pub fn open(state_dir: &Path, table: &mut Table, clock: &dyn Clock) -> io::Result<Self> {
+    pub fn open(
+        state_dir: &Path,
+        table: &mut Table,
+        clock: &dyn Clock,
+    ) -> io::Result<(Self, Vec<Route>)> {
         let path = state_dir.join(FILE_NAME);
         let text = match std::fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             read => read?,
         };
-        restore(&parse(&text), table, clock);
+        let ended = restore(&parse(&text), table, clock);
         let mut journal = Self {
             path,
             file: None,
             lines: 0,
         };
         journal.write_anew(table, clock)?;
-        Ok(journal)
+        Ok((journal, ended))
     }
 
     /// Notes that a session is open as `table` has it, or closed if it is not open there.
@@ -186,24 +192,23 @@ fn parse(text: &[u8]) -> Vec<Line> {
         .collect()
 }
 
-fn restore(lines: &[Line], table: &mut Table, clock: &dyn Clock) {
+fn restore(lines: &[Line], table: &mut Table, clock: &dyn Clock) -> Vec<Route> {
     let now_ms = clock.monotonic_ms();
     let boot_id = clock.boot_id();
     let same_boot =
         matches!(lines.first(), Some(Line::Boot { boot_id: known }) if *known == boot_id);
+    let mut known = BTreeMap::new();
     for line in lines {
         match *line {
             Line::Open {
                 session_id,
                 route,
                 end_ms,
-            } if same_boot => table.restore(
-                session_id,
-                Session {
-                    route,
-                    ends_at_ms: end_ms,
-                },
-            ),
+            } if same_boot => {
+                let ends_at_ms = end_ms;
+                table.restore(session_id, Session { route, ends_at_ms });
+                known.insert((flow_of(&route), route.port_dst), route);
+            }
             Line::Boot { .. } | Line::Open { .. } => {}
             Line::Closed {
                 session_id,
@@ -221,6 +226,10 @@ fn restore(lines: &[Line], table: &mut Table, clock: &dyn Clock) {
         }
     }
     table.take_ended(now_ms);
+    for (_, session) in table.sessions() {
+        known.remove(&(flow_of(&session.route), session.route.port_dst));
+    }
+    known.into_values().collect()
 }
 
 #[cfg(test)]

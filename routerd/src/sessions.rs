@@ -6,17 +6,18 @@
 //! All of it blocks, on the disk and on the firewall's programs; call it from a thread that may.
 
 use crate::Failure;
-use crate::backend::{self, Backend, ToolError, Traffic};
+use crate::backend::{self, Backend, ToolError};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::flows;
+use crate::flows::Cutter;
 use crate::policy::{Denied, Policy};
 use crate::session_journal::SessionJournal;
-use crate::table::{Change, Session, Table, flow_of};
+use crate::shown::Shown;
+use crate::table::{Change, Session, Table};
 use gatehouse_router_protocol::legacy_v1::is_door;
 use gatehouse_router_protocol::message::{ErrorCode, OpenSession, Route};
 use gatehouse_router_protocol::replay::MAX_CLOCK_DIFFERENCE_MS;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
@@ -26,6 +27,9 @@ const COMPARE_EVERY_MS: u64 = 30_000;
 /// How old a count of traffic may be that is told to a portal.
 const TRAFFIC_FRESH_MS: u64 = 2000;
 
+/// From how long a call on its ends in the kernel are looked at: it counts from its own end.
+const SLOW_MS: u64 = 1000;
+
 /// A request may come in this late after it was sent, with clocks apart as far as is allowed.
 const LATEST_REQUEST_MS: u64 = 2 * MAX_CLOCK_DIFFERENCE_MS;
 
@@ -34,16 +38,14 @@ pub struct Sessions {
     table: Table,
     journal: SessionJournal,
     backend: Box<dyn Backend>,
-    flows_are_cut: bool,
+    cutter: Cutter,
     clock: Arc<dyn Clock>,
     max_ms: u64,
     /// The firewall did not take something and has to be brought back to the table.
     unsure: bool,
     compared_at_ms: u64,
-    traffic: Traffic,
+    shown: Arc<Mutex<Shown>>,
     counted_at_ms: Option<u64>,
-    /// Routes that were closed; their connections are cut once the firewall has taken it.
-    to_cut: Vec<Route>,
 }
 
 impl Sessions {
@@ -53,29 +55,39 @@ impl Sessions {
     /// [`Failure`] if the journal or the firewall cannot be used.
     pub fn open(config: &Config, policy: &Policy, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
         let mut table = Table::new(config.max_sessions);
-        let journal = SessionJournal::open(&config.state_dir, &mut table, &*clock)
+        let (journal, ended) = SessionJournal::open(&config.state_dir, &mut table, &*clock)
             .map_err(|error| config.state_dir_failure(&error))?;
         let mut sessions = Self {
             table,
             journal,
             backend: backend::choose(config, &clock),
-            flows_are_cut: flows::are_cut(config),
+            cutter: Cutter::new(config),
             max_ms: u64::from(config.max_minutes) * 60_000,
             unsure: false,
             compared_at_ms: clock.monotonic_ms(),
-            traffic: Traffic::new(),
+            shown: Arc::default(),
             counted_at_ms: None,
-            to_cut: Vec::new(),
             clock,
         };
+        // Nobody cut their connections while the daemon was away.
+        for route in ended {
+            sessions.cutter.closed(route);
+        }
         sessions.drop_what_is_no_longer_allowed(policy);
         sessions.enforce_at_start()?;
+        sessions.cut();
+        sessions.shown().take_over_all(&sessions.table);
         Ok(sessions)
     }
 
     /// Names the backend.
     pub fn backend_name(&self) -> &'static str {
         self.backend.name()
+    }
+
+    /// Gives what can be looked at while a command is at work.
+    pub fn view(&self) -> Arc<Mutex<Shown>> {
+        Arc::clone(&self.shown)
     }
 
     /// Opens a session, or puts one with a known id anew with this route and end.
@@ -138,14 +150,19 @@ impl Sessions {
         self.remember_closed(session_id, possible_end_ms);
         let change = self.table.take(session_id, now_ms);
         self.journal.note(session_id, &self.table, &*self.clock);
-        match change {
+        let outcome = match change {
             Some(change) => {
                 info!("session {session_id} is closed");
                 self.settle(&change, now_ms)
             }
             None if self.unsure => self.enforce().map_err(|error| not_taken(&error)),
             None => Ok(()),
+        };
+        // Until the firewall has taken it, it may let the session through, and that is shown.
+        if outcome.is_ok() {
+            self.shown().take_over(session_id, &self.table);
         }
+        outcome
     }
 
     /// Ends all sessions for good and tells how many there were.
@@ -161,35 +178,27 @@ impl Sessions {
         }
         self.journal.note_all(&self.table, &*self.clock);
         info!("all {} sessions are closed", ended.len());
-        self.to_cut
-            .extend(ended.iter().map(|(_, session)| session.route));
+        for (_, session) in &ended {
+            self.cutter.closed(session.route);
+        }
         self.enforce().map_err(|error| not_taken(&error))?;
         Ok(u32::try_from(ended.len()).unwrap_or(u32::MAX))
     }
 
-    /// Lists at most `limit` sessions by id, after the one named.
-    pub fn list(&mut self, after: Option<Uuid>, limit: usize) -> Vec<OpenSession> {
-        let now_ms = self.drop_ended();
-        self.count_traffic(now_ms);
-        self.table
-            .sessions_after(after)
-            .take(limit)
-            .map(|(session_id, session)| OpenSession {
-                bytes: self.traffic.get(&flow_of(&session.route)).copied(),
-                ..session.view(session_id, now_ms)
-            })
-            .collect()
-    }
-
-    /// Counts the open sessions.
-    pub fn len(&mut self) -> u32 {
-        self.drop_ended();
-        u32::try_from(self.table.len()).unwrap_or(u32::MAX)
-    }
-
-    /// Tells whether no session is open.
-    pub fn is_empty(&mut self) -> bool {
-        self.len() == 0
+    /// Counts the traffic, unless that was done a moment ago.
+    pub fn count_traffic(&mut self) {
+        let now_ms = self.clock.monotonic_ms();
+        let fresh = self
+            .counted_at_ms
+            .is_some_and(|moment_ms| now_ms.saturating_sub(moment_ms) < TRAFFIC_FRESH_MS);
+        if fresh || self.table.is_empty() {
+            return;
+        }
+        self.counted_at_ms = Some(now_ms);
+        match self.backend.traffic() {
+            Ok(traffic) => self.shown().count(traffic),
+            Err(failure) => warn!("the traffic cannot be counted: {failure}"),
+        }
     }
 
     /// Does what has to be done every second: tells ended sessions in the log, tries again what the
@@ -221,25 +230,45 @@ impl Sessions {
                 None => self.table.drop_open(session_id),
             }
             self.journal.note(session_id, &self.table, &*self.clock);
-        })
+        })?;
+        self.shown().take_over(session_id, &self.table);
+        Ok(())
     }
 
-    /// Takes a change into the firewall; if that fails, everything is set anew.
+    /// Takes a change into the firewall; if that is refused, everything is set anew.
     fn settle(&mut self, change: &Change, now_ms: u64) -> Result<(), Denied> {
-        self.to_cut.extend(change.closed_routes());
+        for route in change.closed_routes() {
+            self.cutter.closed(*route);
+        }
         let outcome = if self.unsure {
             self.enforce()
         } else {
-            self.backend
-                .change(change, &self.table, now_ms)
-                .or_else(|error| {
-                    warn!("the firewall did not take a change, all is set anew: {error}");
-                    self.enforce()
-                })
+            self.change(change, now_ms)
         };
         outcome.map_err(|error| not_taken(&error))?;
         self.cut();
         Ok(())
+    }
+
+    fn change(&mut self, change: &Change, now_ms: u64) -> Result<(), ToolError> {
+        let begun_ms = self.clock.monotonic_ms();
+        match self.backend.change(change, &self.table, now_ms) {
+            Ok(()) => {
+                if self.clock.monotonic_ms().saturating_sub(begun_ms) >= SLOW_MS {
+                    self.compared_at_ms = 0;
+                }
+                Ok(())
+            }
+            // What hangs would hang again: the next second is the next try.
+            Err(hung @ ToolError::TooSlow(_)) => {
+                self.unsure = true;
+                Err(hung)
+            }
+            Err(error) => {
+                warn!("the firewall did not take a change, all is set anew: {error}");
+                self.enforce()
+            }
+        }
     }
 
     fn enforce(&mut self) -> Result<(), ToolError> {
@@ -251,6 +280,7 @@ impl Sessions {
                     warn!("the firewall was not as it should be and is again: {repairs}");
                 }
                 self.unsure = false;
+                self.shown().take_over_all(&self.table);
                 self.cut();
                 Ok(())
             }
@@ -293,6 +323,9 @@ impl Sessions {
             .collect();
         for (session_id, denied) in refused {
             warn!("session {session_id} does not go on: {}", denied.reason);
+            if let Some(session) = self.table.get(session_id) {
+                self.cutter.closed(session.route);
+            }
             self.table.drop_open(session_id);
             self.journal.note(session_id, &self.table, &*self.clock);
         }
@@ -302,8 +335,10 @@ impl Sessions {
     fn drop_ended(&mut self) -> u64 {
         let now_ms = self.clock.monotonic_ms();
         let ended = self.table.take_ended(now_ms);
-        for (session_id, _) in &ended {
+        for (session_id, route) in &ended {
             info!("session {session_id} has ended by itself");
+            self.cutter.ended(*route, now_ms);
+            self.shown().take_over(*session_id, &self.table);
         }
         if let Err(failure) = self.backend.keep_up(!ended.is_empty(), &self.table, now_ms) {
             if !self.unsure {
@@ -311,7 +346,6 @@ impl Sessions {
             }
             self.unsure = true;
         }
-        self.to_cut.extend(ended.iter().map(|(_, route)| *route));
         if !self.unsure {
             self.cut();
         }
@@ -320,29 +354,14 @@ impl Sessions {
 
     /// Ends the connections of what was closed, unless another session lets them go on.
     fn cut(&mut self) {
-        let closed = std::mem::take(&mut self.to_cut);
-        if !self.flows_are_cut {
-            return;
-        }
-        let is_open = |route: &Route| self.table.sessions().any(|(_, open)| open.route == *route);
-        closed
-            .iter()
-            .filter(|route| !is_open(route))
-            .for_each(flows::cut);
+        let table = &self.table;
+        let is_open = |route: &Route| table.sessions().any(|(_, open)| open.route == *route);
+        self.cutter.cut_due(self.clock.monotonic_ms(), is_open);
     }
 
-    fn count_traffic(&mut self, now_ms: u64) {
-        let fresh = self
-            .counted_at_ms
-            .is_some_and(|moment_ms| now_ms.saturating_sub(moment_ms) < TRAFFIC_FRESH_MS);
-        if fresh || self.table.is_empty() {
-            return;
-        }
-        self.counted_at_ms = Some(now_ms);
-        match self.backend.traffic() {
-            Ok(traffic) => self.traffic = traffic,
-            Err(failure) => warn!("the traffic cannot be counted: {failure}"),
-        }
+    /// A panic while it was held leaves plain entries behind.
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -6,7 +6,6 @@ use crate::policy::Denied;
 use gatehouse_router_protocol::message::{ErrorCode, OpenSession, Protocol, Route};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::ops::Bound;
 use uuid::Uuid;
 
 /// How many closed sessions are remembered; of more, those that would have ended first are forgotten.
@@ -38,8 +37,8 @@ impl Session {
 pub struct Passage {
     /// Who is let through to what.
     pub route: Route,
-    /// Milliseconds until it ends, at least 1.
-    pub remaining_ms: u64,
+    /// When it ends. A moment and not a duration, so that no slow disk or program makes it later.
+    pub ends_at_ms: u64,
 }
 
 impl Passage {
@@ -178,14 +177,6 @@ impl Table {
         self.open.iter().map(|(id, session)| (*id, *session))
     }
 
-    /// Goes through the open sessions by id, after the one named.
-    pub fn sessions_after(&self, after: Option<Uuid>) -> impl Iterator<Item = (Uuid, Session)> {
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        self.open
-            .range((start, Bound::Unbounded))
-            .map(|(id, session)| (*id, *session))
-    }
-
     /// Goes through the closed sessions that are remembered, with the moment until which they are.
     pub fn closed(&self) -> impl Iterator<Item = (Uuid, u64)> {
         self.closed.iter().map(|(id, until_ms)| (*id, *until_ms))
@@ -288,17 +279,17 @@ impl Table {
 fn merged<'a>(sessions: impl Iterator<Item = &'a Session>, now_ms: u64) -> Vec<Passage> {
     let mut passages = BTreeMap::new();
     for session in sessions {
-        let passage = Passage {
-            route: session.route,
-            remaining_ms: session.ends_at_ms.saturating_sub(now_ms),
-        };
-        if passage.remaining_ms == 0 {
+        if session.ends_at_ms <= now_ms {
             continue;
         }
+        let passage = Passage {
+            route: session.route,
+            ends_at_ms: session.ends_at_ms,
+        };
         passages
             .entry(passage.door())
             .and_modify(|known: &mut Passage| {
-                known.remaining_ms = known.remaining_ms.max(passage.remaining_ms);
+                known.ends_at_ms = known.ends_at_ms.max(passage.ends_at_ms);
             })
             .or_insert(passage);
     }

@@ -184,9 +184,14 @@ pub struct InvalidMessage(String);
 impl InvalidMessage {
     const MAX_CHARS: usize = 200;
 
-    /// Keeps a reason that may quote the peer short and free of control characters.
+    /// Keeps a reason that may quote the peer short and free of control characters and of marks
+    /// that turn the reading order.
     pub(crate) fn new(reason: impl fmt::Display) -> Self {
-        let printable = |symbol: char| if symbol.is_control() { '?' } else { symbol };
+        let printable = |symbol: char| match symbol {
+            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '?',
+            control if control.is_control() => '?',
+            plain => plain,
+        };
         Self(
             reason
                 .to_string()

@@ -245,7 +245,7 @@ fn a_message_over_the_limit_is_not_sealed() {
 fn a_refusal_from_a_hostile_daemon_is_made_printable() {
     let refusal = Refusal {
         code: ErrorCode::Internal,
-        reason: "a\r\n\u{1b}[2Jb".into(),
+        reason: "a\r\n\u{1b}[2Jb\u{202e}c".into(),
         now_ms: 1,
     };
     let response = Response {
@@ -256,5 +256,5 @@ fn a_refusal_from_a_hostile_daemon_is_made_printable() {
         .unwrap()
         .outcome
         .unwrap_err();
-    assert_eq!(read.reason, "a???[2Jb");
+    assert_eq!(read.reason, "a???[2Jb?c");
 }

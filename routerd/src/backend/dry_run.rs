@@ -17,7 +17,7 @@ impl Backend for DryRun {
         Ok(Repairs::default())
     }
 
-    fn change(&mut self, change: &Change, _table: &Table, _now_ms: u64) -> Result<(), ToolError> {
+    fn change(&mut self, change: &Change, _table: &Table, now_ms: u64) -> Result<(), ToolError> {
         for route in change.closed_routes() {
             info!(
                 "dry run: would shut {} out of {}/{} and end its connections",
@@ -28,7 +28,7 @@ impl Backend for DryRun {
         }
         for passage in &change.after {
             if !change.before.contains(passage) {
-                tell_open(passage);
+                tell_open(passage, now_ms);
             }
         }
         Ok(())
@@ -43,7 +43,7 @@ impl Backend for DryRun {
     }
 }
 
-fn tell_open(passage: &Passage) {
+fn tell_open(passage: &Passage, now_ms: u64) {
     let route = &passage.route;
     info!(
         "dry run: would let {} reach {}/{} through port {} for {} s",
@@ -51,6 +51,6 @@ fn tell_open(passage: &Passage) {
         route.target(),
         route.protocol,
         route.port_dst,
-        passage.remaining_ms.div_ceil(1000),
+        passage.ends_at_ms.saturating_sub(now_ms).div_ceil(1000),
     );
 }

@@ -12,17 +12,12 @@ use super::{Backend, Repairs, ToolError, Traffic, tool};
 use crate::clock::Clock;
 use crate::config::Interface;
 use crate::table::{Change, Passage, Table};
-use gatehouse_router_protocol::message::Route;
 use script::{Family, Jump};
 use std::sync::Arc;
 use tracing::warn;
 
 /// By how much the date may move before the ends in the rules are set anew.
 const MAX_DRIFT_MS: u64 = 1000;
-
-/// By how much an end may differ from the written one: dates are whole seconds, and reckoning the
-/// same end twice takes a moment.
-const SAME_END_MS: u64 = 1500;
 
 /// Another program may hold the lock of `iptables` for a moment.
 const WAIT: [&str; 2] = ["-w", "5"];
@@ -36,10 +31,10 @@ pub struct Iptables {
     clock: Arc<dyn Clock>,
     /// What `iptables-save` showed of ours right after it was set, by family.
     saved: [Option<Vec<String>>; 2],
-    /// What the rules let through and until when, by the monotonic clock; `None` while unsure.
-    written: Option<Vec<(Route, u64)>>,
-    /// The difference between the two clocks when the dates were written.
-    date_offset_ms: u64,
+    /// What the rules let through; `None` while unsure.
+    written: Option<Vec<Passage>>,
+    /// The date at which the monotonic clock began, as it was when the dates were written.
+    epoch_ms: u64,
 }
 
 impl Iptables {
@@ -50,30 +45,33 @@ impl Iptables {
             clock,
             saved: [None, None],
             written: None,
-            date_offset_ms: 0,
+            epoch_ms: 0,
         }
     }
 
-    /// Lets the kernel check our chains without changing anything.
+    /// Puts a rule of each kind into chains that nothing leads to, and takes them away again: the
+    /// kernel looks at rules only when it gets them. `now_ms` is the date.
     ///
     /// # Errors
     /// [`ToolError`] if a program is missing or refuses.
-    pub fn try_rules() -> Result<(), ToolError> {
+    pub fn try_rules(wan: &[Interface], now_ms: u64) -> Result<(), ToolError> {
+        let jumps = script::jumps(wan);
         for family in families() {
-            let script = script::chains(family, &[], 0);
-            tool::run(family.restore(), &["--test", "--noflush"], &script)?;
+            let trial = script::trial(family, &jumps, &super::samples(0), now_ms);
+            let taken = restore(family, &trial);
+            let removed = restore(family, &script::without_trial());
+            taken.and(removed)?;
         }
         Ok(())
     }
 
     /// Brings chains and jumps to what is wanted, and leaves alone what is so already.
     fn bring_to(&mut self, wanted: &[Passage]) -> Result<Repairs, ToolError> {
-        let ends = ends_of(wanted, self.clock.monotonic_ms());
         let mut repairs = Repairs::default();
         for family in families() {
             repairs = repairs + self.amiss(family)?;
         }
-        if repairs.is_none() && self.written.as_ref().is_some_and(|old| same(old, &ends)) {
+        if repairs.is_none() && self.written.as_deref() == Some(wanted) {
             return Ok(repairs);
         }
         // Whatever fails from here on is tried again as a whole.
@@ -89,22 +87,26 @@ impl Iptables {
         for family in families() {
             self.saved[family as usize] = Some(self.shown(family)?);
         }
-        self.written = Some(ends);
+        self.written = Some(wanted.to_vec());
         Ok(repairs)
     }
 
     fn write_chains(&mut self, wanted: &[Passage]) -> Result<(), ToolError> {
-        let now_ms = self.clock.now_ms();
-        let offset_ms = now_ms.saturating_sub(self.clock.monotonic_ms());
+        let epoch_ms = self.epoch_now_ms();
         let available = families();
         refuse_missing_family(&available, wanted)?;
         for family in available {
-            let script = script::chains(family, wanted, now_ms);
-            let arguments = ["--noflush", WAIT[0], WAIT[1]];
-            tool::run(family.restore(), &arguments, &script)?;
+            restore(family, &script::chains(family, wanted, epoch_ms))?;
         }
-        self.date_offset_ms = offset_ms;
+        self.epoch_ms = epoch_ms;
         Ok(())
+    }
+
+    /// Reckons from the clocks as they are now; it moves when somebody sets the date.
+    fn epoch_now_ms(&self) -> u64 {
+        self.clock
+            .now_ms()
+            .saturating_sub(self.clock.monotonic_ms())
     }
 
     /// Shows our chains and what stands before and at our jumps.
@@ -167,11 +169,7 @@ impl Backend for Iptables {
     /// A rule that has ended stays in the list until it is cleared away, and a date that was set
     /// moves all ends.
     fn keep_up(&mut self, any_ended: bool, table: &Table, now_ms: u64) -> Result<(), ToolError> {
-        let offset_ms = self
-            .clock
-            .now_ms()
-            .saturating_sub(self.clock.monotonic_ms());
-        let moved = offset_ms.abs_diff(self.date_offset_ms) > MAX_DRIFT_MS;
+        let moved = self.epoch_now_ms().abs_diff(self.epoch_ms) > MAX_DRIFT_MS;
         if moved && !table.is_empty() {
             warn!("the date was set: all ends are written anew");
             self.written = None;
@@ -188,21 +186,9 @@ impl Backend for Iptables {
     }
 }
 
-fn ends_of(wanted: &[Passage], now_ms: u64) -> Vec<(Route, u64)> {
-    wanted
-        .iter()
-        .map(|passage| (passage.route, now_ms + passage.remaining_ms))
-        .collect()
-}
-
-fn same(old: &[(Route, u64)], new: &[(Route, u64)]) -> bool {
-    old.len() == new.len()
-        && old
-            .iter()
-            .zip(new)
-            .all(|((was, was_end_ms), (is, end_ms))| {
-                was == is && was_end_ms.abs_diff(*end_ms) <= SAME_END_MS
-            })
+fn restore(family: Family, script: &str) -> Result<(), ToolError> {
+    let arguments = ["--noflush", WAIT[0], WAIT[1]];
+    tool::run(family.restore(), &arguments, script).map(drop)
 }
 
 /// A router may do without IPv6; then sessions of that family are refused.

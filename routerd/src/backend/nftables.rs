@@ -12,10 +12,12 @@ mod listing;
 mod script;
 
 use super::{Backend, Repairs, ToolError, Traffic, tool};
+use crate::clock::Clock;
 use crate::config::Interface;
 use crate::table::{Change, Flow, Passage, Table};
 use listing::Listing;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use tracing::{debug, warn};
 
 const NFT: &str = "nft";
@@ -27,25 +29,29 @@ const NOT_THERE: &str = "No such file or directory";
 const TOO_LONG: &str = "Message too long";
 
 /// The backend for Linux since 5.10 with nftables.
-#[derive(Debug)]
 pub struct Nftables {
     wan: Vec<Interface>,
+    clock: Arc<dyn Clock>,
     /// Our rules as the kernel showed them right after they were set.
     rules: Option<Vec<String>>,
 }
 
 impl Nftables {
     /// Makes the backend for the interfaces that clients come in through.
-    pub fn new(wan: Vec<Interface>) -> Self {
-        Self { wan, rules: None }
+    pub fn new(wan: Vec<Interface>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            wan,
+            clock,
+            rules: None,
+        }
     }
 
-    /// Lets the kernel check all of our rules without changing anything.
+    /// Lets the kernel check all of our rules and an element of each kind without changing anything.
     ///
     /// # Errors
     /// [`ToolError`] if `nft` is missing or refuses.
-    pub fn try_rules(&self) -> Result<(), ToolError> {
-        let script = script::whole(&self.wan, &[], &Traffic::new());
+    pub fn try_rules(wan: &[Interface]) -> Result<(), ToolError> {
+        let script = script::whole(wan, &super::samples(0), &Traffic::new(), 0);
         tool::run(NFT, &["-c", "-f", "-"], &script).map(drop)
     }
 
@@ -72,10 +78,10 @@ impl Nftables {
     /// Does it in one transaction, in which no connection is cut, unless the kernel takes no message
     /// of that length from this user: without the rights of the machine's root it grants 200 kB.
     fn set_anew(&self, wanted: &[Passage], traffic: &Traffic) -> Result<(), ToolError> {
-        let script = script::whole(&self.wan, wanted, traffic);
+        let script = script::whole(&self.wan, wanted, traffic, self.clock.monotonic_ms());
         match tool::run(NFT, &["-f", "-"], &script) {
             Err(ToolError::Refused { complaint, .. }) if complaint.contains(TOO_LONG) => {
-                script::pieces(&self.wan, wanted, traffic)
+                script::pieces(&self.wan, wanted, traffic, self.clock.monotonic_ms())
                     .iter()
                     .try_for_each(|script| tool::run(NFT, &["-f", "-"], script).map(drop))
             }
@@ -92,7 +98,7 @@ impl Nftables {
             },
             Some(listing) => Repairs {
                 rules: self.rules.as_ref() != Some(&listing.rules),
-                ..listing.compare(wanted)
+                ..listing.compare(wanted, self.clock.monotonic_ms())
             },
         }
     }
@@ -118,7 +124,8 @@ impl Backend for Nftables {
     }
 
     fn change(&mut self, change: &Change, _table: &Table, _now_ms: u64) -> Result<(), ToolError> {
-        let script = script::change(change, &traffic_going_on(change));
+        let traffic = traffic_going_on(change);
+        let script = script::change(change, &traffic, self.clock.monotonic_ms());
         tool::run(NFT, &["-f", "-"], &script).map(drop)
     }
 

@@ -1,12 +1,11 @@
 //! Requests of protocol version 1, with the same limits, table and replay window as our own.
 
-use super::{Service, locked};
+use super::Service;
 use gatehouse_router_protocol::legacy_v1::{
     ANSWER_FAIL, ANSWER_OK, Door, LegacyCommand, LegacyRequest, Opened, is_whole_request,
 };
 use gatehouse_router_protocol::message::{Command, Protocol, Route};
 use std::net::IpAddr;
-use std::sync::Arc;
 use tracing::{info, warn};
 
 impl Service {
@@ -45,12 +44,9 @@ impl Service {
         if !self.api_key.same_as(&request.api_key) {
             return Err("the API key is wrong".into());
         }
-        let (journal, digest) = (Arc::clone(&self.journal), opened.digest);
-        let now_ms = self.clock.now_ms();
-        tokio::task::spawn_blocking(move || locked(&journal).admit_legacy(digest, now_ms))
-            .await
-            .map_err(|error| error.to_string())?
-            .map_err(|error| error.to_string())?;
+        let (digest, now_ms) = (opened.digest, self.clock.now_ms());
+        self.with_journal(move |journal| journal.admit_legacy(digest, now_ms))
+            .await?;
         Ok(request.command)
     }
 }

@@ -62,7 +62,7 @@ impl Life {
     fn begin() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut table = Table::new(8);
-        let mut journal = SessionJournal::open(folder.path(), &mut table, &OPENED).unwrap();
+        let (mut journal, _) = SessionJournal::open(folder.path(), &mut table, &OPENED).unwrap();
         let session = Session {
             route: route(),
             ends_at_ms: OPENED.monotonic_ms + 30 * MINUTE_MS,
@@ -199,4 +199,39 @@ fn when_the_disk_fails_nothing_comes_back_and_later_all_is_written_again() {
     table
         .check(id(2), &route())
         .expect_err("it was written again");
+}
+
+#[test]
+fn the_routes_of_what_has_ended_or_was_closed_are_told_but_not_those_still_open() {
+    let told = |life: &Life, clock: At| {
+        let mut table = Table::new(8);
+        SessionJournal::open(life.folder.path(), &mut table, &clock)
+            .unwrap()
+            .1
+    };
+    let mut life = Life::begin();
+    assert_eq!(told(&life, OPENED), [], "another session has it open");
+
+    life = Life::begin();
+    let over = At {
+        monotonic_ms: OPENED.monotonic_ms + 30 * MINUTE_MS,
+        ..OPENED
+    };
+    assert_eq!(told(&life, over), [route()], "both are over");
+
+    life = Life::begin();
+    life.table.drop_open(id(1));
+    life.journal.note(id(1), &life.table, &OPENED);
+    assert_eq!(told(&life, OPENED), [route()], "both were closed");
+
+    life = Life::begin();
+    let booted = At {
+        boot: "second",
+        ..over
+    };
+    assert_eq!(
+        told(&life, booted),
+        [],
+        "no connection outlived the machine"
+    );
 }

@@ -24,7 +24,7 @@ fn until(route: Route, ends_at_ms: u64) -> Session {
 fn ends(passages: &[super::Passage]) -> Vec<(u16, u64)> {
     passages
         .iter()
-        .map(|passage| (passage.route.port_dst, passage.remaining_ms))
+        .map(|passage| (passage.route.port_dst, passage.ends_at_ms))
         .collect()
 }
 
@@ -33,7 +33,7 @@ fn a_session_is_gone_at_its_end_and_there_just_before() {
     let mut table = Table::new(8);
     table.put(id(1), until(route(7, 7890, 10), 61_000), 1000);
     assert!(table.take_ended(60_999).is_empty());
-    assert_eq!(table.passages(60_999)[0].remaining_ms, 1);
+    assert_eq!(table.passages(60_999)[0].ends_at_ms, 61_000);
     assert!(table.passages(61_000).is_empty(), "also before it is taken");
     assert_eq!(table.take_ended(61_000), [(id(1), route(7, 7890, 10))]);
     assert!(table.is_empty());

@@ -221,7 +221,7 @@ async fn a_client_that_ends_its_side_is_answered_at_once() {
         stream.shutdown().await.unwrap();
         let mut answer = String::new();
         let read = stream.read_to_string(&mut answer);
-        tokio::time::timeout(Duration::from_secs(2), read)
+        tokio::time::timeout(Duration::from_secs(4), read)
             .await
             .expect("no waiting for more")
             .unwrap();

@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 /// Sends bytes over a connection of its own and gives all that comes back.
 ///
 /// A newline behind them makes the daemon judge at once what has none.
-async fn answer_to(daemon: &Running, bytes: &[u8]) -> Vec<u8> {
+pub(crate) async fn answer_to(daemon: &Running, bytes: &[u8]) -> Vec<u8> {
     let mut stream = daemon.raw().await;
     // A daemon that has hung up already takes no more bytes.
     let _ = stream.write_all(&[bytes, b"\n"].concat()).await;
@@ -104,7 +104,7 @@ async fn an_answer_sent_back_as_a_request_is_not_taken() {
     daemon.stop().await;
 }
 
-const TRICKS: [&str; 22] = [
+pub(crate) const TRICKS: [&str; 22] = [
     "\"1.1.1.1; reboot\"",
     "\"1.2.3.4/00\"",
     "\"-j ACCEPT\"",
@@ -130,7 +130,7 @@ const TRICKS: [&str; 22] = [
 ];
 
 /// Replaces the value of one member.
-fn with_value(json: &str, member: &str, value: &str) -> String {
+pub(crate) fn with_value(json: &str, member: &str, value: &str) -> String {
     let name = format!("\"{member}\":");
     let start = json.find(&name).expect(member) + name.len();
     let end = start + json[start..].find([',', '}']).expect("an end");
@@ -138,7 +138,7 @@ fn with_value(json: &str, member: &str, value: &str) -> String {
 }
 
 /// Gives the refusal's code, or `None` when the daemon hung up without a word.
-async fn refusal_of(daemon: &Running, json: &str) -> Option<ErrorCode> {
+pub(crate) async fn refusal_of(daemon: &Running, json: &str) -> Option<ErrorCode> {
     let line = line_of(daemon, json);
     let answer = answer_to(daemon, line.trim_end().as_bytes()).await;
     if answer.is_empty() {

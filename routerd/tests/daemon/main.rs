@@ -1,5 +1,6 @@
 //! The daemon over its real link, and as a program.
 
+mod attacks;
 mod certificates;
 mod harness;
 mod hostile;
@@ -11,3 +12,4 @@ mod program;
 mod refusals;
 mod sessions;
 mod survival;
+mod tools;

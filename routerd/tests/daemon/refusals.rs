@@ -307,7 +307,7 @@ async fn a_frame_cut_short_by_the_peer_opens_nothing() {
     stream.write_all(line.trim_end().as_bytes()).await.unwrap();
     stream.shutdown().await.unwrap();
     let mut answer = Vec::new();
-    let ended = tokio::time::timeout(Duration::from_secs(2), stream.read_to_end(&mut answer)).await;
+    let ended = tokio::time::timeout(Duration::from_secs(4), stream.read_to_end(&mut answer)).await;
     assert!(ended.is_ok() && answer.is_empty());
     assert!(daemon.sessions().await.is_empty());
     daemon.stop().await;

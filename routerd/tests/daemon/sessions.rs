@@ -234,7 +234,7 @@ async fn stopping_does_not_wait_for_idle_connections() {
     let stamp = daemon.stamp();
     let asked = Instant::now();
     daemon.stop().await;
-    assert!(asked.elapsed() < Duration::from_secs(1));
+    assert!(asked.elapsed() < Duration::from_secs(4), "a step has five");
     assert_eq!(
         connection.request(Command::Ping, stamp).await,
         Err(ClientError::NoAnswer)

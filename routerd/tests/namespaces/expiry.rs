@@ -41,6 +41,9 @@ const LATENESS: Duration = Duration::from_secs(2);
 /// The dates of iptables are whole seconds.
 const EARLINESS: Duration = Duration::from_millis(1100);
 
+/// How far what is told of a remaining time may be off, beside the time that asking takes.
+const INEXACTNESS: Duration = Duration::from_millis(500);
+
 fn tcp_ends_at_its_time_with_the_daemon_killed(backend: Backend) {
     let world = World::make();
     for client in [CLIENT_V4, CLIENT_V6] {
@@ -62,6 +65,10 @@ fn tcp_ends_at_its_time_with_the_daemon_killed(backend: Backend) {
             },
         );
         assert!(opened.elapsed() > Duration::from_secs(3).saturating_sub(EARLINESS));
+        if last_word == Some(ErrorKind::WouldBlock) {
+            // The end fell between a word and its answer; who says one more is told.
+            last_word = echoed(&live).err().map(|error| error.kind());
+        }
         assert_eq!(
             last_word,
             Some(ErrorKind::ConnectionReset),
@@ -105,17 +112,19 @@ fn a_restart_keeps_the_remaining_time(backend: Backend) {
     let daemon = home.start();
     let opened = Instant::now();
     daemon.add(1, plain_route(), 6);
+    let granted = Instant::now();
     let live = world.live(&plain_route());
     sleep(Duration::from_secs(2));
     daemon.kill();
     echoed(&live).expect("it lives on without the daemon");
     let daemon = home.start();
     echoed(&live).expect("it lives on over the restart");
+    let most = Duration::from_secs(6).saturating_sub(granted.elapsed());
     let remaining = Duration::from_millis(daemon.sessions()[0].remaining_ms);
     let expected = Duration::from_secs(6).saturating_sub(opened.elapsed());
     assert!(
-        remaining.abs_diff(expected) < Duration::from_millis(500),
-        "{remaining:?}"
+        remaining + INEXACTNESS > expected && remaining < most + INEXACTNESS,
+        "{expected:?} <= {remaining:?} <= {most:?}"
     );
     daemon.stop();
     echoed(&live).expect("a daemon that is stopped leaves the kernel's timers in place");
@@ -155,8 +164,11 @@ fn a_hundred_kills_prolong_nothing(backend: Backend) {
     let granted = Duration::from_secs(30);
     let opened = Instant::now();
     daemon.add(1, plain_route(), 30);
+    let added = Instant::now();
     let live = world.live(&plain_route());
-    for cycle in 0..100 {
+    // A machine that is too busy for a hundred within the session gets fewer.
+    let in_time = |_: &u16| added.elapsed() < granted - Duration::from_secs(8);
+    for cycle in (0..100).take_while(in_time) {
         let short = Route {
             port_dst: 8000 + cycle,
             ..plain_route()
@@ -168,12 +180,9 @@ fn a_hundred_kills_prolong_nothing(backend: Backend) {
         });
         daemon = home.start();
         echoed(&live).expect("the connection lives on");
+        let most = granted.saturating_sub(added.elapsed());
         let left = daemon.remaining(1);
-        let expected = granted.saturating_sub(opened.elapsed());
-        assert!(
-            left < expected + Duration::from_millis(500),
-            "{left:?} and not {expected:?}"
-        );
+        assert!(left < most + INEXACTNESS, "{left:?} and not {most:?}");
     }
     daemon.kill();
     until(

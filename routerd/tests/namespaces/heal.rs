@@ -43,8 +43,8 @@ pub(crate) const NFT_SCENARIOS: [Scenario; 5] = [
     ),
 ];
 
-/// The firewall is compared every 30 s.
-const COMPARED: Duration = Duration::from_secs(33);
+/// The firewall is compared every 30 s; the session under test lasts 45.
+const COMPARED: Duration = Duration::from_secs(40);
 
 fn an_emptied_firewall_is_set_up_again(backend: Backend) {
     let world = World::make();
@@ -70,10 +70,8 @@ fn check_finds_the_firewall_in_order(backend: Backend) {
     let (code, lines) = home.check();
     assert_eq!(code, Some(0), "{lines}");
     assert!(lines.contains("ok    firewall"), "{lines}");
-    assert!(
-        run("nft", &["list", "ruleset"]).is_empty(),
-        "it changes nothing"
-    );
+    let left = run("nft", &["list", "ruleset"]);
+    assert!(!left.contains("chain"), "nothing of the trial: {left}");
 }
 
 fn what_nobody_asked_for_is_removed_at_the_start(backend: Backend) {
@@ -154,7 +152,7 @@ fn a_firewall_that_fails_opens_nothing_and_is_tried_again(backend: Backend) {
     assert_eq!(code(del.clone()), ErrorCode::Internal);
     echoed(&live).expect("nothing could be changed");
     run("umount", &[nft]);
-    until("what was closed is closed", Duration::from_secs(3), || {
+    until("what was closed is closed", Duration::from_secs(20), || {
         echoed(&live).is_err()
     });
     assert_eq!(daemon.ask(del), Answer::Done);

@@ -85,7 +85,7 @@ fn median_add_ms(daemon: &Daemon, first_id: u128) -> f64 {
 fn fill_journal(home: &Home) {
     let state_dir = home.path().join("routerd/state");
     let mut table = Table::new(u32::from(FULL));
-    let mut journal = SessionJournal::open(&state_dir, &mut table, &SystemClock).unwrap();
+    let (mut journal, _) = SessionJournal::open(&state_dir, &mut table, &SystemClock).unwrap();
     for number in 0..FULL {
         let session = Session {
             route: route(number),

@@ -8,6 +8,9 @@ use time::OffsetDateTime;
 
 const DOORS: &str = "GATEHOUSE-DOORS";
 const GUARD: &str = "GATEHOUSE-GUARD";
+/// How the names of our chains begin, and those of a trial, which the daemon must not take for ours.
+const PREFIX: &str = "GATEHOUSE-";
+const TRIAL_PREFIX: &str = "TRIAL-GATEHOUSE-";
 const MARK: &str = "0x1000000/0x1000000";
 
 /// One of the two halves of `iptables`.
@@ -110,18 +113,18 @@ pub(super) fn jumps(wan: &[Interface]) -> Vec<Jump> {
     std::iter::once(guard).chain(doors).collect()
 }
 
-/// Writes our chains with these passages of one family and nothing else. `now_ms` is the date, in
-/// milliseconds since the Unix epoch.
+/// Writes our chains with these passages of one family and nothing else. `epoch_ms` is the date at
+/// which the monotonic clock began, in milliseconds since the Unix epoch.
 ///
 /// The guard comes first: a door that opens before its guard would lose its first packets.
-pub(super) fn chains(family: Family, wanted: &[Passage], now_ms: u64) -> String {
+pub(super) fn chains(family: Family, wanted: &[Passage], epoch_ms: u64) -> String {
     let mut script = format!("*filter\n:{GUARD} - [0:0]\n");
     let mut doors = String::new();
     for passage in wanted
         .iter()
         .filter(|passage| Family::of(passage) == family)
     {
-        write_passage(&mut script, &mut doors, passage, now_ms);
+        write_passage(&mut script, &mut doors, passage, epoch_ms);
     }
     let icmp = family.icmp();
     let _ = writeln!(
@@ -137,10 +140,10 @@ pub(super) fn chains(family: Family, wanted: &[Passage], now_ms: u64) -> String 
     script
 }
 
-fn write_passage(guard: &mut String, doors: &mut String, passage: &Passage, now_ms: u64) {
+fn write_passage(guard: &mut String, doors: &mut String, passage: &Passage, epoch_ms: u64) {
     let route = &passage.route;
     let (client, protocol, port) = (route.ip_src, route.protocol, route.port_dst);
-    let until = format!("-m time --datestop {}", date_stop(passage, now_ms));
+    let until = format!("-m time --datestop {}", date_stop(passage, epoch_ms));
     let _ = writeln!(
         guard,
         "-A {GUARD} -p {protocol} -m conntrack --ctorigsrc {client} --ctorigdstport {port} \
@@ -156,14 +159,42 @@ fn write_passage(guard: &mut String, doors: &mut String, passage: &Passage, now_
 }
 
 /// A rule matches until the second of its date is over, so the second is the one before the end.
-fn date_stop(passage: &Passage, now_ms: u64) -> String {
-    let end_ms = now_ms
-        .saturating_add(passage.remaining_ms)
+fn date_stop(passage: &Passage, epoch_ms: u64) -> String {
+    let end_ms = epoch_ms
+        .saturating_add(passage.ends_at_ms)
         .saturating_sub(1);
     let end_s = i64::try_from(end_ms / 1000).unwrap_or(i64::MAX);
     let end = OffsetDateTime::from_unix_timestamp(end_s).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     let (hour, minute, second) = end.to_hms();
     format!("{}T{hour:02}:{minute:02}:{second:02}", end.date())
+}
+
+/// Writes a rule of each kind into chains that nothing leads to: ours under other names, with what
+/// our jumps look at.
+pub(super) fn trial(family: Family, jumps: &[Jump], samples: &[Passage], epoch_ms: u64) -> String {
+    let mut script = chains(family, samples, epoch_ms).replace(PREFIX, TRIAL_PREFIX);
+    for jump in jumps {
+        let (chain, condition) = (trial_name(jump.target), jump.condition.join(" "));
+        let _ = writeln!(
+            script,
+            "*{}\n-A {chain} {condition} -j RETURN\nCOMMIT",
+            jump.table
+        );
+    }
+    script
+}
+
+/// Takes the chains of a trial away, also those that it did not come to make.
+pub(super) fn without_trial() -> String {
+    let removal = |table, chain| {
+        let chain = trial_name(chain);
+        format!("*{table}\n:{chain} - [0:0]\n-F {chain}\n-X {chain}\nCOMMIT\n")
+    };
+    removal("filter", GUARD) + &removal("nat", DOORS)
+}
+
+fn trial_name(chain: &str) -> String {
+    chain.replace(PREFIX, TRIAL_PREFIX)
 }
 
 /// Picks our chains out of what `iptables-save` shows of one table, and as many of the first rules

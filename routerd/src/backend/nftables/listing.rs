@@ -1,5 +1,6 @@
 //! What the kernel holds, from the JSON of `nft -j list`.
 
+use super::script::ends_by_flow;
 use super::{Repairs, Traffic};
 use crate::table::{Flow, Passage};
 use gatehouse_router_protocol::message::Protocol;
@@ -56,31 +57,27 @@ impl Listing {
     }
 
     /// Counts what is otherwise than `wanted`; what ends at this very moment may be there or not.
-    pub(super) fn compare(&self, wanted: &[Passage]) -> Repairs {
-        let mut ends: BTreeMap<Flow, u64> = BTreeMap::new();
-        let mut doors = BTreeMap::new();
-        for passage in wanted {
-            let end = ends.entry(passage.flow()).or_default();
-            *end = passage.remaining_ms.max(*end);
-            let route = &passage.route;
-            doors.insert(
-                passage.door(),
-                ((route.ip_dst_lan, route.port_dst_lan), passage.remaining_ms),
-            );
-        }
+    pub(super) fn compare(&self, wanted: &[Passage], now_ms: u64) -> Repairs {
+        let left_ms = |ends_at_ms: u64| ends_at_ms.saturating_sub(now_ms);
+        let ends = ends_by_flow(wanted);
+        let doors: BTreeMap<Door, &Passage> = wanted
+            .iter()
+            .map(|passage| (passage.door(), passage))
+            .collect();
         let mut repairs = Repairs::default();
-        for (door, (target, remaining_ms)) in &doors {
+        for (door, Passage { route, ends_at_ms }) in &doors {
+            let target = (route.ip_dst_lan, route.port_dst_lan);
+            let remaining_ms = left_ms(*ends_at_ms);
             let found = self.doors.get(door);
             let as_wanted =
-                found.map(|found| found.content == *target && found.ends_in(*remaining_ms));
-            repairs.count(as_wanted, *remaining_ms);
+                found.map(|found| found.content == target && found.ends_in(remaining_ms));
+            repairs.count(as_wanted, remaining_ms);
         }
-        for (flow, remaining_ms) in &ends {
-            let as_wanted = self
-                .live
-                .get(flow)
-                .map(|found| found.ends_in(*remaining_ms));
-            repairs.count(as_wanted, *remaining_ms);
+        for (flow, ends_at_ms) in &ends {
+            let remaining_ms = left_ms(*ends_at_ms);
+            let found = self.live.get(flow);
+            let as_wanted = found.map(|found| found.ends_in(remaining_ms));
+            repairs.count(as_wanted, remaining_ms);
         }
         repairs.strangers = strangers(&self.doors, &doors) + strangers(&self.live, &ends);
         repairs

@@ -17,17 +17,32 @@ const MIN_TIMEOUT_MS: u64 = 100;
 /// How many elements fit into the netlink message of a user who may not enlarge its buffer.
 const PIECE_ELEMENTS: usize = 512;
 
-/// Sets the table anew with these passages and nothing else.
-pub(super) fn whole(wan: &[Interface], wanted: &[Passage], traffic: &Traffic) -> String {
+/// Sets the table anew with these passages and nothing else. `now_ms` has to be read right before
+/// the script is run: the kernel counts the time that is left from then on.
+pub(super) fn whole(
+    wan: &[Interface],
+    wanted: &[Passage],
+    traffic: &Traffic,
+    now_ms: u64,
+) -> String {
     let mut script = table(wan);
-    add_all(&mut script, elements(wanted, traffic));
+    add_all(
+        &mut script,
+        elements(&going_on(wanted, now_ms), traffic, now_ms),
+    );
     script
 }
 
 /// Does the same in several transactions.
-pub(super) fn pieces(wan: &[Interface], wanted: &[Passage], traffic: &Traffic) -> Vec<String> {
+pub(super) fn pieces(
+    wan: &[Interface],
+    wanted: &[Passage],
+    traffic: &Traffic,
+    now_ms: u64,
+) -> Vec<String> {
     let mut scripts = vec![table(wan)];
-    let mut rest = elements(wanted, traffic).peekable();
+    let wanted = going_on(wanted, now_ms);
+    let mut rest = elements(&wanted, traffic, now_ms).peekable();
     while rest.peek().is_some() {
         let mut script = String::new();
         add_all(&mut script, rest.by_ref().take(PIECE_ELEMENTS));
@@ -71,13 +86,13 @@ fn add_all(script: &mut String, elements: impl Iterator<Item = Element>) {
 /// What was is added before it is deleted, since deleting an absent element would undo everything.
 /// What has to be is created, not added: to add a known element leaves its end as it was in older
 /// kernels, while to create one fails, and then everything is set anew.
-pub(super) fn change(change: &Change, traffic: &Traffic) -> String {
+pub(super) fn change(change: &Change, traffic: &Traffic, now_ms: u64) -> String {
     let mut script = String::new();
-    for element in elements(&change.before, &Traffic::new()) {
+    for element in elements(&change.before, &Traffic::new(), now_ms) {
         let _ = writeln!(script, "add element {element}");
         let _ = writeln!(script, "delete element {}", element.name());
     }
-    for element in elements(&change.after, traffic) {
+    for element in elements(&going_on(&change.after, now_ms), traffic, now_ms) {
         let _ = writeln!(script, "create element {element}");
     }
     script
@@ -101,25 +116,25 @@ struct Element {
 }
 
 impl Element {
-    fn door(passage: &Passage) -> Self {
+    fn door(passage: &Passage, now_ms: u64) -> Self {
         let route = &passage.route;
         let (ip_src, protocol, port_dst): (IpAddr, Protocol, u16) = passage.door();
         Self {
             set: if ip_src.is_ipv4() { "sess4" } else { "sess6" },
             key: format!("{ip_src} . {protocol} . {port_dst}"),
             counter: String::new(),
-            timeout_ms: passage.remaining_ms.max(MIN_TIMEOUT_MS),
+            timeout_ms: timeout_ms(passage.ends_at_ms, now_ms),
             data: format!(" : {} . {}", route.ip_dst_lan, route.port_dst_lan),
         }
     }
 
-    fn live(flow: &Flow, remaining_ms: u64, bytes: u64) -> Self {
+    fn live(flow: &Flow, timeout_ms: u64, bytes: u64) -> Self {
         let (set, key) = live_key(flow);
         Self {
             set,
             key,
             counter: format!(" counter packets 0 bytes {bytes}"),
-            timeout_ms: remaining_ms.max(MIN_TIMEOUT_MS),
+            timeout_ms,
             data: String::new(),
         }
     }
@@ -151,19 +166,39 @@ impl std::fmt::Display for Element {
     }
 }
 
+fn timeout_ms(ends_at_ms: u64, now_ms: u64) -> u64 {
+    ends_at_ms.saturating_sub(now_ms).max(MIN_TIMEOUT_MS)
+}
+
+/// Leaves out what has ended since the passages were listed.
+fn going_on(passages: &[Passage], now_ms: u64) -> Vec<Passage> {
+    let not_over = |passage: &&Passage| passage.ends_at_ms > now_ms;
+    passages.iter().filter(not_over).copied().collect()
+}
+
 /// Passages through several doors to one target share the element of their connections, which ends
 /// with the last.
-fn elements(passages: &[Passage], traffic: &Traffic) -> impl Iterator<Item = Element> {
+fn elements(passages: &[Passage], traffic: &Traffic, now_ms: u64) -> impl Iterator<Item = Element> {
+    let live = ends_by_flow(passages)
+        .into_iter()
+        .map(move |(flow, ends_at_ms)| {
+            let bytes = traffic.get(&flow).copied().unwrap_or_default();
+            Element::live(&flow, timeout_ms(ends_at_ms, now_ms), bytes)
+        });
+    passages
+        .iter()
+        .map(move |passage| Element::door(passage, now_ms))
+        .chain(live)
+}
+
+/// Gives the connections that the passages let go on, and when the last of their passages ends.
+pub(super) fn ends_by_flow(passages: &[Passage]) -> BTreeMap<Flow, u64> {
     let mut ends: BTreeMap<Flow, u64> = BTreeMap::new();
     for passage in passages {
         let end = ends.entry(passage.flow()).or_default();
-        *end = passage.remaining_ms.max(*end);
+        *end = passage.ends_at_ms.max(*end);
     }
-    let live = ends.into_iter().map(|(flow, remaining_ms)| {
-        let bytes = traffic.get(&flow).copied().unwrap_or_default();
-        Element::live(&flow, remaining_ms, bytes)
-    });
-    passages.iter().map(Element::door).chain(live)
+    ends
 }
 
 #[cfg(test)]

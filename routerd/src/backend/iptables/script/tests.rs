@@ -1,12 +1,13 @@
-use super::{Family, chains, jumps, ours};
+use super::{Family, chains, jumps, ours, trial, without_trial};
+use crate::backend::samples;
 use crate::config::Interface;
 use crate::table::Passage;
 use gatehouse_router_protocol::message::{Protocol, Route};
 
-/// 2026-11-22 04:26:40 UTC and half a second.
+/// 2026-11-22 04:26:40 UTC and half a second, at which the monotonic clock begins.
 const NOW_MS: u64 = 1_795_321_600_500;
 
-fn passage(protocol: Protocol, client: &str, target: &str, remaining_ms: u64) -> Passage {
+fn passage(protocol: Protocol, client: &str, target: &str, ends_at_ms: u64) -> Passage {
     let route = Route {
         ip_src: client.parse().unwrap(),
         port_dst: 7890,
@@ -14,10 +15,7 @@ fn passage(protocol: Protocol, client: &str, target: &str, remaining_ms: u64) ->
         port_dst_lan: 80,
         protocol,
     };
-    Passage {
-        route,
-        remaining_ms,
-    }
+    Passage { route, ends_at_ms }
 }
 
 #[test]
@@ -73,4 +71,28 @@ fn ours_is_our_chains_and_what_stands_first() {
         ["-A GATEHOUSE-GUARD -j REJECT", "-A FORWARD -j ACCEPT"],
         "the owner's rule stands before our jump, which shows"
     );
+}
+
+#[test]
+fn a_trial_has_a_rule_of_each_kind_in_chains_that_are_not_ours() {
+    let wan = ["wan", "ppp*"].map(|name| Interface::parse(name).unwrap());
+    for family in [Family::Ipv4, Family::Ipv6] {
+        let script = trial(family, &jumps(&wan), &samples(0), NOW_MS);
+        for kind in [
+            "-m time --datestop",
+            "-m conntrack --ctorigsrc",
+            "-m connmark --mark",
+            "-m addrtype --dst-type LOCAL",
+            "-j CONNMARK --set-xmark",
+            "-j DNAT --to-destination",
+            "-j REJECT --reject-with tcp-reset",
+            "-p tcp ",
+            "-p udp ",
+            "-i ppp+ ",
+        ] {
+            assert!(script.contains(kind), "{kind}: {script}");
+        }
+        let saved = format!("{script}{}", without_trial());
+        assert!(ours(&saved, "nat", &[]).is_empty(), "{saved}");
+    }
 }

@@ -3,7 +3,7 @@ use crate::backend::Repairs;
 use crate::table::Passage;
 use gatehouse_router_protocol::message::{Protocol, Route};
 
-fn passage(port_dst: u16, remaining_ms: u64) -> Passage {
+fn passage(port_dst: u16, ends_at_ms: u64) -> Passage {
     let route = Route {
         ip_src: [203, 0, 113, 7].into(),
         port_dst,
@@ -11,10 +11,7 @@ fn passage(port_dst: u16, remaining_ms: u64) -> Passage {
         port_dst_lan: 80,
         protocol: Protocol::Tcp,
     };
-    Passage {
-        route,
-        remaining_ms,
-    }
+    Passage { route, ends_at_ms }
 }
 
 /// What `nft` 1.0.6 says, with the elements put in.
@@ -40,7 +37,7 @@ fn what_is_as_wanted_needs_no_repair() {
     let listing = listing(DOOR, LIVE);
     for remaining_ms in [1_799_000, 1_798_000, 1_801_000] {
         assert_eq!(
-            listing.compare(&[passage(7890, remaining_ms)]),
+            listing.compare(&[passage(7890, remaining_ms)], 0),
             Repairs::default()
         );
     }
@@ -57,14 +54,14 @@ fn what_is_missing_and_what_nobody_wants_is_counted() {
     };
     let other_door = [passage(7891, 1_799_000)];
     assert_eq!(
-        listing(DOOR, LIVE).compare(&other_door),
+        listing(DOOR, LIVE).compare(&other_door, 0),
         two_missing_one_stranger
     );
     let all_strangers = Repairs {
         strangers: 2,
         ..Repairs::default()
     };
-    assert_eq!(listing(DOOR, LIVE).compare(&[]), all_strangers);
+    assert_eq!(listing(DOOR, LIVE).compare(&[], 0), all_strangers);
 }
 
 #[test]
@@ -75,23 +72,23 @@ fn another_end_another_target_and_no_end_at_all_are_different() {
     };
     let wanted = |remaining_ms| [passage(7890, remaining_ms)];
     assert_eq!(
-        listing(DOOR, LIVE).compare(&wanted(1_790_000)),
+        listing(DOOR, LIVE).compare(&wanted(1_790_000), 0),
         different(2),
         "too late"
     );
     assert_eq!(
-        listing(DOOR, LIVE).compare(&wanted(1_805_000)),
+        listing(DOOR, LIVE).compare(&wanted(1_805_000), 0),
         different(2),
         "too early"
     );
     let elsewhere = DOOR.replace("192.168.50.10", "192.168.50.11");
     assert_eq!(
-        listing(&elsewhere, LIVE).compare(&wanted(1_799_000)),
+        listing(&elsewhere, LIVE).compare(&wanted(1_799_000), 0),
         different(1)
     );
     let for_ever = r#"{"concat": ["203.0.113.7", "tcp", "192.168.50.10", 80]}"#;
     assert_eq!(
-        listing(DOOR, for_ever).compare(&wanted(1_799_000)),
+        listing(DOOR, for_ever).compare(&wanted(1_799_000), 0),
         different(1)
     );
 }
@@ -99,13 +96,13 @@ fn another_end_another_target_and_no_end_at_all_are_different() {
 #[test]
 fn what_ends_at_this_moment_may_be_there_or_not() {
     assert_eq!(
-        listing("", "").compare(&[passage(7890, 900)]),
+        listing("", "").compare(&[passage(7890, 900)], 0),
         Repairs::default()
     );
     let ending = LIVE.replace("\"expires\": 1799, ", "");
     let ending_door = DOOR.replace("\"expires\": 1799", "\"expires\": 1");
     assert_eq!(
-        listing(&ending_door, &ending).compare(&[]),
+        listing(&ending_door, &ending).compare(&[], 0),
         Repairs::default()
     );
 }
