@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use gatehouse_esp_image::EspImage;
 use serde_json::Value;
 
-use crate::esp_image::EspImage;
 use crate::npm::npm;
 use crate::process;
 use crate::project;
@@ -64,7 +64,7 @@ fn read_report(report: &Value, success: bool) -> Findings {
     let some_failed = findings.suites.iter().any(|suite| suite.count.failed > 0);
     if !success && !some_failed {
         add("Playwright", Count::ONE_FAILED, &mut findings);
-        findings.remarks.extend(
+        findings.failures.extend(
             list(report, "errors")
                 .iter()
                 .map(|error| format!("Playwright: {}", text(error, "message"))),
@@ -103,7 +103,13 @@ fn read_test(test: &Value, title: &str, findings: &mut Findings) {
                 skip_reason(test)
             ));
         }
-        _ => count.failed = 1,
+        _ => {
+            count.failed = 1;
+            findings.failures.push(format!(
+                "[{project}] {title}: {}",
+                last_error(test).unwrap_or("it did not say why")
+            ));
+        }
     }
     add(&format!("browser, {project}"), count, findings);
 }
@@ -116,6 +122,11 @@ fn add(name: &str, count: Count, findings: &mut Findings) {
             count,
         }),
     }
+}
+
+fn last_error(test: &Value) -> Option<&str> {
+    let last = list(test, "results").last()?;
+    last["error"]["message"].as_str()
 }
 
 fn skip_reason(test: &Value) -> &str {
@@ -142,7 +153,7 @@ mod tests {
     use super::*;
 
     fn report() -> Value {
-        let test = |project, status| json!({ "projectName": project, "status": status, "annotations": [{ "type": "skip", "description": "needs a phone" }] });
+        let test = |project, status| json!({ "projectName": project, "status": status, "annotations": [{ "type": "skip", "description": "needs a phone" }], "results": [{ "error": { "message": "no button" } }] });
         json!({ "suites": [{ "title": "owner.spec.ts", "specs": [
             { "title": "signs in", "tests": [test("wide", "expected"), test("narrow", "skipped")] },
         ], "suites": [{ "title": "services", "specs": [
@@ -186,6 +197,10 @@ mod tests {
                 "flaky, passed at a later try: [narrow] owner.spec.ts › services › opens one",
             ]
         );
+        assert_eq!(
+            findings.failures,
+            ["[wide] owner.spec.ts › services › opens one: no button"]
+        );
     }
 
     #[test]
@@ -195,6 +210,6 @@ mod tests {
             false,
         );
         assert_eq!(findings.suites[0].count, Count::ONE_FAILED);
-        assert_eq!(findings.remarks, ["Playwright: no tests found"]);
+        assert_eq!(findings.failures, ["Playwright: no tests found"]);
     }
 }

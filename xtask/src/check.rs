@@ -42,19 +42,20 @@ pub(crate) fn check() -> Result<()> {
         ("known vulnerabilities", advisories),
         ("generated files are up to date", generated_files),
     ];
+    let mut failures = Vec::new();
     let total: Count = checks
         .into_iter()
-        .map(|(name, check)| count(name, check))
+        .map(|(name, check)| count(name, check, &mut failures))
         .sum();
     println!("checks: {total}");
-    summary::store("check", total)?;
+    summary::store("check", total, &failures)?;
     if total.failed > 0 {
         bail!("{} checks failed", total.failed);
     }
     Ok(())
 }
 
-fn count(name: &str, check: Check) -> Count {
+fn count(name: &str, check: Check, failures: &mut Vec<String>) -> Count {
     match step(name, check) {
         Ok(Verdict::Passed) => Count {
             passed: 1,
@@ -69,6 +70,7 @@ fn count(name: &str, check: Check) -> Count {
         }
         Err(error) => {
             eprintln!("error: {error:#}");
+            failures.push(format!("{name}: {error:#}"));
             Count::ONE_FAILED
         }
     }

@@ -59,26 +59,47 @@ impl std::fmt::Display for Count {
     }
 }
 
-/// Keeps the count of one command for [`print_total`].
+/// What one command leaves behind for [`print_total`].
+#[derive(Debug, Serialize, Deserialize)]
+struct Outcome {
+    count: Count,
+    failures: Vec<String>,
+}
+
+/// Keeps the count of one command, and what failed, for [`print_total`].
 ///
 /// # Errors
 /// When the file in `target` cannot be written.
-pub(crate) fn store(command: &str, count: Count) -> Result<()> {
-    let mut counts = stored();
-    counts.insert(command.to_owned(), count);
-    Ok(std::fs::write(file(), serde_json::to_vec_pretty(&counts)?)?)
+pub(crate) fn store(command: &str, count: Count, failures: &[String]) -> Result<()> {
+    let mut outcomes = stored();
+    let failures = failures.to_vec();
+    outcomes.insert(command.to_owned(), Outcome { count, failures });
+    Ok(std::fs::write(
+        file(),
+        serde_json::to_vec_pretty(&outcomes)?,
+    )?)
 }
 
 /// Prints the sum of `test` and `check`; one that left no count behind is one failure.
 ///
+/// What failed is repeated first, on stderr, since the end of a long log is what people keep.
+///
 /// # Errors
 /// When anything failed.
 pub(crate) fn print_total() -> Result<()> {
-    let counts = stored();
-    let total: Count = COMMANDS
-        .iter()
-        .map(|command| counts.get(*command).copied().unwrap_or(Count::ONE_FAILED))
-        .sum();
+    let outcomes = stored();
+    let mut total = Count::default();
+    for command in COMMANDS {
+        let Some(outcome) = outcomes.get(command) else {
+            eprintln!("failed: cargo xtask {command} left no result behind");
+            total = total + Count::ONE_FAILED;
+            continue;
+        };
+        total = total + outcome.count;
+        for failure in &outcome.failures {
+            eprintln!("failed: {failure}");
+        }
+    }
     println!("{total}");
     if total.failed > 0 {
         bail!("{} of the tests and checks failed", total.failed);
@@ -87,7 +108,7 @@ pub(crate) fn print_total() -> Result<()> {
 }
 
 /// What was stored; a missing or broken file counts as nothing, and `print_total` says so.
-fn stored() -> BTreeMap<String, Count> {
+fn stored() -> BTreeMap<String, Outcome> {
     let text = std::fs::read(file()).unwrap_or_default();
     serde_json::from_slice(&text).unwrap_or_default()
 }
