@@ -5,6 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use leptos::prelude::{provide_context, use_context};
 use percent_encoding::percent_decode_str;
+use uuid::Uuid;
 
 use crate::i18n::{Lang, Messages, Notice, Problem, field_text};
 
@@ -101,6 +102,12 @@ impl PageContext {
     /// Whether the reader runs the portal.
     pub fn is_admin(&self) -> bool {
         self.actor.as_ref().is_some_and(|viewer| viewer.is_admin)
+    }
+
+    /// Whether something of this account is the reader's own.
+    pub fn owns(&self, user_id: Uuid) -> bool {
+        let viewer = self.actor.as_ref();
+        viewer.is_some_and(|viewer| viewer.id == user_id.to_string())
     }
 
     /// Whether the request came from this address.

@@ -1,6 +1,8 @@
 #![cfg(feature = "ssr")]
 //! Where pages with more than a plain path are, with every part of it encoded.
 
+use uuid::Uuid;
+
 use crate::{context::PageContext, forms::Way};
 
 /// The list of projects.
@@ -32,6 +34,15 @@ pub(crate) fn devices(project: &str) -> Way {
 pub(crate) fn device(project: &str, device_id: &str) -> Way {
     devices(project).below(device_id)
 }
+
+/// The page of a session that was just asked for; it leads to the service once that is open.
+pub(crate) fn waiting(session_id: Uuid) -> Way {
+    let page = Way::to("/sessions").below(&session_id.to_string());
+    page.with(LEADS_IN, "1")
+}
+
+/// What in the query of a session's page makes it lead to the service.
+pub(crate) const LEADS_IN: &str = "go";
 
 /// The list of invitations.
 pub(crate) fn invitations() -> Way {

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use gatehouse_device::simulate::{Fleet, simulate};
+use gatehouse_device::simulate::{Fleet, Member, members, simulate};
 use gatehouse_device::update::{Outcome, update};
 use gatehouse_device::{Answer, Failure, Kind, Offer, Portal, Token, growing_waits, portal_url};
 use gatehouse_types::{Version, firmware::ReportState};
@@ -68,19 +68,23 @@ enum Action {
     },
     /// Plays many devices that update themselves, then prints what they met.
     #[command(
-        after_help = "Example:\n  gatehouse-device simulate --url http://127.0.0.1:3000 --token-file token.txt --current-fw 1.0.0 --devices 100 --seconds 30"
+        after_help = "Example:\n  gatehouse-device simulate --url http://127.0.0.1:3000 --token-file tokens.txt --current-fw 1.0.0 --devices 100 --seconds 30 --fail-percent 10"
     )]
     Simulate {
         #[command(flatten)]
         access: Access,
         #[command(flatten)]
         current: Current,
-        /// How many devices; all show the same token.
+        /// How many devices. Each shows a token of its own: one a line in --token-file, and behind it the
+        /// version the device runs if that is not --current-fw.
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
         devices: u32,
         /// How long; Ctrl-C ends it earlier.
         #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..))]
         seconds: u64,
+        /// So many of a hundred updates fail on purpose, so that a rollout can be seen to halt.
+        #[arg(long, value_name = "P", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
+        fail_percent: u8,
     },
 }
 
@@ -109,11 +113,11 @@ struct Current {
 
 impl Access {
     fn portal(&self) -> Result<Portal, Failure> {
-        Portal::new(
-            portal_url(&self.url)?,
-            &self.token()?,
-            self.ca_file.as_deref(),
-        )
+        self.portal_for(&self.token()?)
+    }
+
+    fn portal_for(&self, token: &Token) -> Result<Portal, Failure> {
+        Portal::new(portal_url(&self.url)?, token, self.ca_file.as_deref())
     }
 
     fn token(&self) -> Result<Token, Failure> {
@@ -127,6 +131,27 @@ impl Access {
             return Err(Failure::new(Kind::Usage, sentence));
         };
         Token::new(&token)
+    }
+
+    /// So many devices, each with a token of its own.
+    fn members(&self, current_fw: String, devices: usize) -> Result<Vec<Member>, Failure> {
+        let mut members = match &self.token_file {
+            Some(path) => members(path, &current_fw)?,
+            None => vec![Member {
+                token: self.token()?,
+                current_fw,
+            }],
+        };
+        let found = members.len();
+        if found < devices {
+            let sentence = format!(
+                "{devices} devices need {devices} tokens, and there are {found}: put one a line \
+                 into --token-file, or simulate fewer devices"
+            );
+            return Err(Failure::new(Kind::Usage, sentence));
+        }
+        members.truncate(devices);
+        Ok(members)
     }
 }
 
@@ -189,14 +214,18 @@ async fn perform(action: Action) -> Result<(), Failure> {
             current,
             devices,
             seconds,
+            fail_percent,
         } => {
+            let members = access.members(current.current_fw, devices as usize)?;
+            let portal = access.portal_for(&members[0].token)?;
             let fleet = Fleet {
-                devices,
-                current_fw: current.current_fw,
+                members,
+                fail_percent,
                 first_check_ms: 0..=2_000,
                 poll_ms: 2_000..=6_000,
+                restart_ms: 500..=2_000,
             };
-            let tally = simulate(&access.portal()?, &fleet, time_up_or_stopped(seconds)).await;
+            let tally = simulate(&portal, &fleet, time_up_or_stopped(seconds)).await;
             say(tally);
         }
     }

@@ -57,6 +57,7 @@ pub fn portal_url(text: &str) -> Result<Url, Failure> {
 pub struct Portal {
     http: Client,
     url: Url,
+    token: Token,
 }
 
 impl Portal {
@@ -70,10 +71,10 @@ impl Portal {
         // Fails only when a provider is installed already, and any will do.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = match ca_file {
-            Some(path) => client(token).tls_certs_only(authorities(path)?).build(),
+            Some(path) => client().tls_certs_only(authorities(path)?).build(),
             // A bare system has no authorities, and plain http needs none.
-            None => client(token).build().or_else(|error| match url.scheme() {
-                "http" => client(token).tls_certs_only([]).build(),
+            None => client().build().or_else(|error| match url.scheme() {
+                "http" => client().tls_certs_only([]).build(),
                 _ => Err(error),
             }),
         };
@@ -82,7 +83,17 @@ impl Portal {
                             ca-certificates or pass --ca-file";
             Failure::new(Kind::Local, sentence)
         })?;
-        Ok(Self { http, url })
+        let token = token.clone();
+        Ok(Self { http, url, token })
+    }
+
+    /// The same portal for another device, over the same connections.
+    #[must_use]
+    pub fn showing(&self, token: &Token) -> Self {
+        Self {
+            token: token.clone(),
+            ..self.clone()
+        }
     }
 
     /// Asks what a device that runs `current_fw` should install.
@@ -92,7 +103,8 @@ impl Portal {
     pub async fn check(&self, current_fw: &str) -> Result<Answer, Failure> {
         let mut url = self.endpoint("update");
         url.query_pairs_mut().append_pair("current_fw", current_fw);
-        let response = send(self.http.get(url.clone()).timeout(READ_TIMEOUT), &url).await?;
+        let request = self.http.get(url.clone()).timeout(READ_TIMEOUT);
+        let response = self.send(request, &url).await?;
         match response.status() {
             StatusCode::OK => {
                 let body = short_body(response, &url).await?;
@@ -123,7 +135,7 @@ impl Portal {
             detail: detail.to_owned(),
         };
         let request = self.http.post(url.clone()).timeout(READ_TIMEOUT);
-        let response = send(request.json(&report), &url).await?;
+        let response = self.send(request.json(&report), &url).await?;
         if response.status() == StatusCode::NO_CONTENT {
             return Ok(());
         }
@@ -138,13 +150,21 @@ impl Portal {
                 .header(RANGE, format!("bytes={start}-"))
                 .header(IF_RANGE, format!("\"{}\"", offer.sha256));
         }
-        let response = send(request, &offer.url).await?;
+        let response = self.send(request, &offer.url).await?;
         match response.status() {
             StatusCode::OK | StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
                 Ok(response)
             }
             _ => Err(refusal(response, &offer.url).await),
         }
+    }
+
+    async fn send(&self, request: RequestBuilder, url: &Url) -> Result<Response, Failure> {
+        request
+            .header(AUTHORIZATION, self.token.header())
+            .send()
+            .await
+            .map_err(|error| Failure::transport(&error, url))
     }
 
     fn endpoint(&self, name: &str) -> Url {
@@ -155,10 +175,9 @@ impl Portal {
     }
 }
 
-fn client(token: &Token) -> ClientBuilder {
+fn client() -> ClientBuilder {
     Client::builder()
         .user_agent(concat!("gatehouse-device/", env!("CARGO_PKG_VERSION")))
-        .default_headers(HeaderMap::from_iter([(AUTHORIZATION, token.header())]))
         .redirect(reqwest::redirect::Policy::none())
         // The token goes to the portal, not to whatever the environment names.
         .no_proxy()
@@ -180,13 +199,6 @@ fn authorities(path: &Path) -> Result<Vec<Certificate>, Failure> {
         return Err(wrong("it holds none".to_owned()));
     }
     Ok(found)
-}
-
-async fn send(request: RequestBuilder, url: &Url) -> Result<Response, Failure> {
-    request
-        .send()
-        .await
-        .map_err(|error| Failure::transport(&error, url))
 }
 
 async fn short_body(mut response: Response, url: &Url) -> Result<Vec<u8>, Failure> {

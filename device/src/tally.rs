@@ -14,6 +14,7 @@ const LATENCIES_KEPT: usize = 100_000;
 pub struct Tally {
     checks: u64,
     updates: u64,
+    mishaps: u64,
     downloaded_bytes: u64,
     errors: BTreeMap<Kind, u64>,
     check_latencies: VecDeque<Duration>,
@@ -25,9 +26,14 @@ impl Tally {
         self.checks
     }
 
-    /// How many updates were fetched whole and reported.
+    /// How many updates were fetched whole and confirmed by the new version.
     pub const fn updates(&self) -> u64 {
         self.updates
+    }
+
+    /// How many updates failed because the fleet was told so.
+    pub const fn mishaps(&self) -> u64 {
+        self.mishaps
     }
 
     /// How many bytes of whole images came.
@@ -61,6 +67,10 @@ impl Tally {
         self.downloaded_bytes += image_bytes;
     }
 
+    pub(crate) fn note_mishap(&mut self) {
+        self.mishaps += 1;
+    }
+
     pub(crate) fn note_error(&mut self, kind: Kind) {
         *self.errors.entry(kind).or_default() += 1;
     }
@@ -70,6 +80,7 @@ impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "checks       {}", self.checks)?;
         writeln!(f, "updates      {}", self.updates)?;
+        writeln!(f, "mishaps      {}", self.mishaps)?;
         writeln!(f, "bytes        {}", self.downloaded_bytes)?;
         for (label, percent) in [("check p50", 50), ("check p99", 99)] {
             match self.check_latency(percent) {
@@ -105,6 +116,7 @@ mod tests {
         let mut tally = Tally::default();
         tally.note_check(Duration::from_micros(1_500));
         tally.note_update(42);
+        tally.note_mishap();
         tally.note_error(Kind::Unreachable);
         tally.note_error(Kind::Unauthorized);
         tally.note_error(Kind::Unreachable);
@@ -112,6 +124,7 @@ mod tests {
             tally.to_string(),
             "checks       1\n\
              updates      1\n\
+             mishaps      1\n\
              bytes        42\n\
              check p50    1.5 ms\n\
              check p99    1.5 ms\n\

@@ -34,19 +34,22 @@ impl Token {
     /// # Errors
     /// When the file cannot be read or holds no token.
     pub fn from_file(path: &Path) -> Result<Self, Failure> {
-        let text = fs::read_to_string(path).map_err(|cause| {
-            let path = path.display();
-            let sentence =
-                format!("cannot read the token from {path} ({cause}): correct --token-file");
-            Failure::new(Kind::Local, sentence)
-        })?;
-        Self::new(&text)
+        Self::new(&token_file(path)?)
     }
 
     /// The value of the `Authorization` header, marked as sensitive.
     pub(crate) fn header(&self) -> HeaderValue {
         self.0.clone()
     }
+}
+
+/// What stands in a file of tokens.
+pub(crate) fn token_file(path: &Path) -> Result<String, Failure> {
+    fs::read_to_string(path).map_err(|cause| {
+        let path = path.display();
+        let sentence = format!("cannot read the token from {path} ({cause}): correct --token-file");
+        Failure::new(Kind::Local, sentence)
+    })
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! One device's update from the question to the file in its place.
+//! One device's update from the question to the file in its place and the new image's first word.
 
 use std::path::Path;
 use std::time::Duration;
@@ -54,10 +54,7 @@ pub async fn update(
     };
     match fetch_and_install(&download, target).await {
         Ok(()) => {
-            let report = portal
-                .report(&offer.version, ReportState::Succeeded, "")
-                .await;
-            let unreported = report.err();
+            let unreported = confirm(portal, &offer.version).await.err();
             Ok(Outcome::Installed {
                 version: offer.version,
                 unreported,
@@ -72,6 +69,12 @@ pub async fn update(
             Err(failure)
         }
     }
+}
+
+/// The new image speaks up: only that shows the portal that it runs.
+async fn confirm(portal: &Portal, version: &str) -> Result<(), Failure> {
+    portal.check(version).await?;
+    portal.report(version, ReportState::Succeeded, "").await
 }
 
 async fn fetch_and_install(download: &Download<'_>, target: &Path) -> Result<(), Failure> {

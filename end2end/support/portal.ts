@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
-import { binaries, Program, run } from './program';
+import { atExit, binaries, Program, run } from './program';
 import { RouterDaemon } from './router';
 
 /** Somebody who can sign in. */
@@ -33,9 +33,10 @@ export class Portal {
     private readonly program: Program,
   ) {}
 
-  /** Starts a portal with one admin. */
-  static async start(): Promise<Portal> {
+  /** Starts a portal with one admin; `settings` are lines of its configuration. */
+  static async start(settings = ''): Promise<Portal> {
     const dir = temporaryFolder();
+    fs.writeFileSync(configFile(dir), settings);
     const create = ['admin', 'create', '--email', ADMIN.email, '--password-stdin'];
     await run(binaries.portal, [...create, '--data-dir', dataDir(dir)], ADMIN.password);
     const portal = await Portal.serve(dir);
@@ -45,11 +46,13 @@ export class Portal {
 
   /** Starts a portal without any account, which prints its set-up link. */
   static async startEmpty(): Promise<Portal> {
-    return Portal.serve(temporaryFolder());
+    const dir = temporaryFolder();
+    fs.writeFileSync(configFile(dir), '');
+    return Portal.serve(dir);
   }
 
   private static async serve(dir: string): Promise<Portal> {
-    const args = ['serve', '--data-dir', dataDir(dir), '--listen', '127.0.0.1:0'];
+    const args = ['serve', '--config', configFile(dir), '--data-dir', dataDir(dir), '--listen', '127.0.0.1:0'];
     return new Portal(dir, await Program.start(binaries.portal, args));
   }
 
@@ -110,9 +113,9 @@ export class Portal {
     return { id, email, password };
   }
 
-  /** A daemon that the portal does not know yet. */
-  async newDaemon(): Promise<RouterDaemon> {
-    const daemon = await RouterDaemon.start(this.path(this.unique('routerd')));
+  /** A daemon that the portal does not know yet; `settings` are lines of its configuration. */
+  async newDaemon(settings?: string): Promise<RouterDaemon> {
+    const daemon = await RouterDaemon.start(this.path(this.unique('routerd')), settings);
     this.daemons.push(daemon);
     return daemon;
   }
@@ -158,8 +161,12 @@ export class Portal {
 function temporaryFolder(): string {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'gatehouse-e2e-'));
   // A portal that does not even start leaves nothing behind either.
-  process.once('exit', () => fs.rmSync(dir, { recursive: true, force: true }));
+  atExit(() => fs.rmSync(dir, { recursive: true, force: true }));
   return dir;
+}
+
+function configFile(dir: string): string {
+  return path.join(dir, 'gatehouse.toml');
 }
 
 /** The portal wants a folder for itself. */

@@ -27,12 +27,19 @@ function environment(): NodeJS.ProcessEnv {
   return Object.fromEntries(entries.filter(([name]) => !name.startsWith('GATEHOUSE_')));
 }
 
+const lastDeeds = new Set<() => void>();
+process.once('exit', () => lastDeeds.forEach((deed) => deed()));
+
+/** Does something when the worker ends, however it ends; what it answers calls that off. */
+export function atExit(deed: () => void): () => void {
+  lastDeeds.add(deed);
+  return () => lastDeeds.delete(deed);
+}
+
 function launch(binary: string, args: string[]): ChildProcessWithoutNullStreams {
   const child = spawn(binary, args, { env: environment() });
   // A worker that is cut short leaves nothing running.
-  const kill = () => child.kill('SIGKILL');
-  process.once('exit', kill);
-  child.once('exit', () => process.removeListener('exit', kill));
+  child.once('exit', atExit(() => child.kill('SIGKILL')));
   return child;
 }
 

@@ -3,8 +3,8 @@ import path from 'node:path';
 
 import { binaries, Program, run } from './program';
 
-/** The LAN that test services lie in. */
-const LAN = '192.168.50.0/24';
+/** The LAN that test services lie in, unless a story says otherwise. */
+const LAN = 'lan_cidrs = ["192.168.50.0/24"]';
 
 /** A router daemon in dry-run mode, which keeps its table in memory. */
 export class RouterDaemon {
@@ -14,13 +14,13 @@ export class RouterDaemon {
   ) {}
 
   /** Makes keys and configuration in a new folder and starts the daemon on a free port. */
-  static async start(dir: string): Promise<RouterDaemon> {
+  static async start(dir: string, settings = LAN): Promise<RouterDaemon> {
     await run(binaries.router, ['keygen', '--out', dir]);
     const config = path.join(dir, 'routerd.toml');
-    fs.writeFileSync(config, configuration('127.0.0.1:0'));
+    fs.writeFileSync(config, configuration('127.0.0.1:0', settings));
     const program = await Program.start(binaries.router, ['run', '--config', config]);
     // `gatehouse-routerd list` finds the daemon by the port in its configuration.
-    fs.writeFileSync(config, configuration(program.address));
+    fs.writeFileSync(config, configuration(program.address, settings));
     return new RouterDaemon(dir, program);
   }
 
@@ -45,10 +45,10 @@ export class RouterDaemon {
   }
 }
 
-function configuration(listen: string): string {
+function configuration(listen: string, settings: string): string {
   return `listen = "${listen}"
 backend = "dry-run"
-lan_cidrs = ["${LAN}"]
+${settings}
 allowed_portals = ["127.0.0.1/32", "::1/128"]
 allow_private_sources = true
 cert = "cert.pem"

@@ -11,9 +11,9 @@ export async function submitSignIn(page: Page, { email, password }: Credentials)
   await page.getByRole('main').getByRole('button', { name: 'Sign in' }).click();
 }
 
-/** Signs in and arrives on the dashboard. */
-export async function signIn(page: Page, account: Credentials): Promise<void> {
-  await page.goto('/login');
+/** Signs in and arrives on the dashboard; `portalUrl` is for a portal of the story's own. */
+export async function signIn(page: Page, account: Credentials, portalUrl = ''): Promise<void> {
+  await page.goto(`${portalUrl}/login`);
   await submitSignIn(page, account);
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('Dashboard');
 }

@@ -13,6 +13,8 @@ interface ForEachStory {
   troubles: Troubles;
   /** Another browser, of another person or on another device. */
   anotherBrowser: () => Promise<Page>;
+  /** A portal of the story's own, with these lines of configuration. */
+  portalWith: (settings: string) => Promise<Portal>;
 }
 
 interface ForEachWorker {
@@ -35,6 +37,16 @@ export const test = base.extend<ForEachStory, ForEachWorker>({
     await portal.stop();
   },
 
+  portalWith: async ({}, use) => {
+    const portals: Portal[] = [];
+    await use(async (settings) => {
+      const portal = await Portal.start(settings);
+      portals.push(portal);
+      return portal;
+    });
+    await Promise.all(portals.map((portal) => portal.stop()));
+  },
+
   baseURL: async ({ portal }, use) => use(portal.url),
 
   troubles: async ({}, use) => {
@@ -43,7 +55,8 @@ export const test = base.extend<ForEachStory, ForEachWorker>({
     troubles.check();
   },
 
-  context: async ({ context, troubles }, use) => {
+  // Named first, so that a story's own portal outlives the pages that listen to it.
+  context: async ({ portalWith: _itsEnd, context, troubles }, use) => {
     troubles.watch(context);
     await use(context);
   },

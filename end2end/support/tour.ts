@@ -125,13 +125,23 @@ async function publishFirmware(portal: Portal): Promise<{ device: string }> {
   for (const version of ['1.0.0', '1.1.0', '1.2.0']) {
     await portal.call('PUT', `${project}/releases/${version}`, image);
   }
-  await portal.call('POST', `${project}/releases/1.0.0/publish`);
+  // One image for all three: it was built as 1.1.0, so the others raise an objection.
+  await portal.call('POST', `${project}/releases/1.0.0/publish`, { anyway: true });
   await portal.call('POST', `${project}/releases/1.0.0/withdraw`);
   await portal.call('POST', `${project}/releases/1.1.0/publish`);
 
   const device = { name: 'Lamp in the hall', group: 'ground floor', attributes: { room: 'hall', floor: '0' } };
   const { device_id } = await portal.call<{ device_id: string }>('POST', `${project}/devices`, device);
-  await portal.call('POST', `${project}/devices`, { name: 'Lamp under the roof', attributes: {} });
+  const plan = { percent: 50, groups: ['ground floor'], window: { from_hour: 22, to_hour: 6 }, error_threshold_percent: 20 };
+  await portal.call('PUT', `${project}/releases/1.1.0/rollout`, plan);
+  const failing = { name: 'Lamp under the roof', controller_id: 'lamp-0002', channel: 'beta', attributes: {} };
+  await failToInstall(portal, project, failing, '1.1.0');
+  const twoPeople = '/api/v1/projects/demo-two-people';
+  await portal.call('POST', '/api/v1/projects', { name: 'demo-two-people', title: 'Two people', hardware: [] });
+  await portal.call('PATCH', twoPeople, { two_person_approval: true, quota_bytes: 64 * 1024 * 1024 });
+  await portal.call('PUT', `${twoPeople}/releases/1.1.0`, image);
+  await portal.call('POST', `${twoPeople}/releases/1.1.0/publish`);
+  await portal.call('POST', `${twoPeople}/gateway_token`);
   const newToken = () => portal.call<{ token: string; payload: { jti: string } }>('POST', `${project}/devices/${device_id}/tokens`, {});
   const [token, revoked] = [await newToken(), await newToken()];
   await portal.call('DELETE', `/api/v1/tokens/${revoked.payload.jti}`);
@@ -139,6 +149,13 @@ async function publishFirmware(portal: Portal): Promise<{ device: string }> {
     await portal.call('POST', '/api/v1/device/report', { version: '1.1.0', state, detail: `it says ${state}` }, token.token);
   }
   return { device: device_id };
+}
+
+async function failToInstall(portal: Portal, project: string, device: object, version: string): Promise<void> {
+  const { device_id } = await portal.call<{ device_id: string }>('POST', `${project}/devices`, device);
+  const { token } = await portal.call<{ token: string }>('POST', `${project}/devices/${device_id}/tokens`, {});
+  const report = { version, state: 'failed', detail: 'The flash could not be written at 0x1f0000.' };
+  await portal.call('POST', '/api/v1/device/report', report, token);
 }
 
 function publicPages(invitation: string): Stop[] {
@@ -194,6 +211,11 @@ async function adminPages(portal: Portal, owner: Account, { device }: { device: 
     stop('admin-sessions', '/sessions', 'Sessions', 'Sesiones'),
     stop('projects', '/admin/projects', 'Projects', 'Proyectos'),
     stop('project', project, 'Demo lamp'),
+    stop('project-steps', '/admin/projects/demo-two-people', 'Two people'),
+    stop('project-refused', '/admin/projects/demo-two-people?error=invalid&field=delivery.poll_s&poll_s=1', 'Two people'),
+    stop('release-waits', '/admin/projects/demo-two-people/releases/1.1.0', 'demo-two-people 1.1.0'),
+    stop('release-failed', `${project}/releases/1.1.0?state=failed`, `${PROJECT} 1.1.0`),
+    stop('release-refused', `${project}/releases/1.2.0?error=invalid&field=plan.window&percent=7`, `${PROJECT} 1.2.0`),
     stop('upload', `${project}/upload`, 'Upload a release', 'Subir una versión'),
     release('withdrawn', '1.0.0'),
     release('published', '1.1.0'),

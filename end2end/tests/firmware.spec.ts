@@ -69,7 +69,7 @@ test('an admin publishes an image and a device installs exactly these bytes', as
   });
 
   await test.step('uploads the image', async () => {
-    await page.getByRole('link', { name: 'Upload a release' }).first().click();
+    await section(page, 'First release, step by step').getByRole('link', { name: 'Upload an image' }).click();
     await page.getByLabel('Version').fill('1.1.0');
     await page.getByLabel('Image').setInputFiles(firmwareImage());
     await (javaScriptEnabled === false ? uploadByForm(page) : uploadWithProgress(page));
@@ -108,23 +108,28 @@ test('an admin publishes an image and a device installs exactly these bytes', as
 
   await test.step('the admin sees what it runs and said', async () => {
     await page.goto(devicePage);
-    await expect(section(page, 'Reports').getByRole('row').nth(1)).toContainText('1.1.0');
-    await expect(section(page, 'Reports').getByRole('row').nth(1)).toContainText('Up to date');
+    await expect(section(page, 'Its update')).toContainText('1.0.0 → 1.1.0');
+    await expect(section(page, 'Timeline').getByRole('row').nth(1)).toContainText('1.1.0');
+    await expect(section(page, 'Timeline').getByRole('row').nth(1)).toContainText('Up to date');
     await page.goto(`/admin/projects/${project}`);
     await expect(section(page, 'Versions in the field')).toContainText('1.1.0');
   });
 
-  const ask = async (path: string) => {
-    const answer = await fetch(portal.url + path, { headers: { authorization: `Bearer ${token}` } });
+  const ask = async (path: string, shown = token) => {
+    const answer = await fetch(portal.url + path, { headers: { authorization: `Bearer ${shown}` } });
     return answer.status;
   };
+  // To the portal the first device would have rolled back, if it said now that it runs 1.0.0.
+  const devices = `/api/v1/projects/${project}/devices`;
+  const second = await portal.call<{ device_id: string }>('POST', devices, {});
+  const { token: secondToken } = await portal.call<{ token: string }>('POST', `${devices}/${second.device_id}/tokens`, {});
   const check = '/api/v1/device/update?current_fw=1.0.0';
   await test.step('withdraws it, and devices are no longer offered it', async () => {
-    expect(await ask(check)).toBe(200);
+    expect(await ask(check, secondToken)).toBe(200);
     await page.goto(releasePage);
     await confirm(section(page, 'Offer to devices'), 'Withdraw');
     await expect(page.getByText('Withdrawn. Devices are no longer offered it.')).toBeVisible();
-    expect(await ask(check)).toBe(204);
+    expect(await ask(check, secondToken)).toBe(204);
     expect(await ask(`/firmware/${project}/${path.basename(firmwareImage())}`)).toBe(404);
   });
 
@@ -172,7 +177,7 @@ async function uploadByForm(page: Page): Promise<void> {
 async function uploadWithProgress(page: Page): Promise<void> {
   let release = () => {};
   const held = new Promise<void>((resolve) => (release = resolve));
-  await page.route('**/api/v1/projects/*/releases/*', async (route) => {
+  await page.route('**/api/v1/projects/*/uploads', async (route) => {
     await held;
     await route.continue();
   });

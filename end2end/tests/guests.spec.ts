@@ -21,6 +21,7 @@ test('an owner invites somebody who opens the service without an account', async
   const session = new RegExp(`127\\.0\\.0\\.1 +${service.public_port}/tcp`);
   await test.step('the guest opens it', async () => {
     await guest.goto(link.trim());
+    await expect(guest.getByRole('main')).toContainText('127.0.0.1 (IPv4)');
     await expect(guest.getByRole('main')).toContainText('Everybody behind that address');
     await choose(guest.getByRole('main'), '15 min');
     await guest.getByRole('button', { name: 'Open', exact: true }).click();
@@ -47,4 +48,13 @@ test('an owner invites somebody who opens the service without an account', async
     await expect(guest.getByText('It was withdrawn.')).toBeVisible();
   });
   await stranger.close();
+
+  await test.step('the audit trail tells all of it', async () => {
+    type Entry = { action: string; actor_name: string; target_id: string };
+    const { items } = await portal.call<{ items: Entry[] }>('GET', '/api/v1/audit?limit=500');
+    const opened = items.find(({ action, target_id }) => action === 'session.open' && target_id === service.id);
+    expect(opened?.actor_name).toBe('Plumber <1>');
+    const byOwner = items.filter(({ actor_name }) => actor_name === owner.email).map(({ action }) => action);
+    expect(byOwner).toEqual(expect.arrayContaining(['invitation.create', 'invitation.revoke', 'session.close']));
+  });
 });

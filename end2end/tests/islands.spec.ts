@@ -45,6 +45,56 @@ test('a countdown that reaches its end says so and leads on', async ({ page, por
   await expect(tile.getByRole('link', { name: 'Reload to see the state' })).toBeVisible();
 });
 
+test('the warning before the end comes by itself and is announced', async ({ page, portal }) => {
+  const owner = await portal.newOwner();
+  await portal.newService(owner, { default_minutes: 6 });
+  await page.clock.install();
+  await signIn(page, owner);
+  await page.getByRole('button', { name: 'Open', exact: true }).click();
+  const tile = section(page, 'Open now').getByRole('article');
+  const warning = tile.getByText('It ends soon. Extend it to keep it open.');
+  await expect(tile.getByRole('timer')).toHaveText(/^(6:00|5:[345]\d) left$/);
+  await expect(warning).toBeHidden();
+  await page.clock.fastForward('01:01');
+  await expect(warning).toBeVisible();
+  await expect(tile.getByRole('status')).toHaveText('5 minutes left.');
+  await expect(tile.getByRole('button', { name: 'Extend' })).toBeVisible();
+});
+
+test('where no event stream comes through, the page asks now and then', async ({ page, portal, anotherBrowser, troubles }) => {
+  troubles.foresee(/status of 503/);
+  troubles.foresee(/^503 from .*\/api\/v1\/events/);
+  const owner = await portal.newOwner();
+  await portal.newService(owner);
+  await page.clock.install();
+  const refused = page.waitForResponse(/\/api\/v1\/events/);
+  await page.route('**/api/v1/events*', (route) => route.fulfill({ status: 503 }));
+  await signIn(page, owner);
+  await refused;
+  const elsewhere = await anotherBrowser();
+  await signIn(elsewhere, owner);
+  await elsewhere.getByRole('button', { name: 'Open', exact: true }).click();
+  await expect(elsewhere.getByText('The service is open for your address.')).toBeVisible();
+  await page.clock.fastForward('00:16');
+  await expect(section(page, 'Open now').getByRole('timer')).toHaveText(/left$/);
+});
+
+test('a guest sees without a reload that the session was closed', async ({ page, portal, anotherBrowser }) => {
+  const owner = await portal.newOwner();
+  const service = await portal.newService(owner);
+  const token = await portal.signInToken(owner.email, owner.password);
+  const wish = { service_id: service.id, label: 'Aunt Rosa', expires_minutes: 60, max_uses: 1, max_minutes: 30 };
+  const { id, link } = await portal.call<{ id: string; link: string }>('POST', '/api/v1/invitations', wish, token);
+  const guest = await anotherBrowser();
+  await guest.clock.install();
+  await guest.goto(link);
+  await guest.getByRole('button', { name: 'Open', exact: true }).click();
+  await expect(guest.getByRole('link', { name: 'Go to the service' })).toBeVisible();
+  await portal.call('DELETE', `/api/v1/invitations/${id}`, undefined, token);
+  await guest.clock.fastForward('00:16');
+  await expect(guest.getByText('It is closed. Nobody gets in through it any more.')).toBeVisible();
+});
+
 test('the sign-in page asks for no script and no wasm', async ({ page }) => {
   const asked: string[] = [];
   page.on('request', (request) => asked.push(`${request.resourceType()} ${new URL(request.url()).pathname}`));

@@ -1,3 +1,4 @@
+import { Host, ownAddress } from '../support/lan';
 import { choose, confirm, navigate, section, signIn, submitSignIn } from '../support/steps';
 import { expect, test } from '../support/story';
 
@@ -42,9 +43,45 @@ test('an owner opens a service for half an hour, prolongs it and closes it', asy
     await navigate(page, 'Sessions');
     const past = section(page, 'Past sessions').getByRole('row').filter({ hasText: service.name });
     await expect(past).toContainText('Closed by its owner');
+    await expect(past.getByRole('cell').nth(-2), 'how long it was open').toHaveText(/^\d:\d\d$/);
     await past.getByRole('link', { name: service.name }).click();
     await expect(page.getByRole('main')).toContainText('Closed by its owner');
   });
+});
+
+test('an owner is warned five minutes before the end and extends', async ({ page, portal }) => {
+  const owner = await portal.newOwner();
+  await portal.newService(owner, { default_minutes: 5 });
+  await signIn(page, owner);
+  await page.getByRole('button', { name: 'Open', exact: true }).click();
+  const tile = section(page, 'Open now').getByRole('article');
+  const warning = tile.getByText('It ends soon. Extend it to keep it open.');
+  await expect(tile.getByRole('timer')).toHaveText(/^(5:00|4:\d\d) left$/);
+  await expect(warning).toBeVisible();
+  await choose(tile, '15 min');
+  await tile.getByRole('button', { name: 'Extend' }).click();
+  await expect(tile.getByRole('timer')).toHaveText(/^(15:00|14:\d\d) left$/);
+  await expect(warning).toBeHidden();
+});
+
+test('an owner sees which services answer inside their network', async ({ page, portal, javaScriptEnabled }) => {
+  const lan = ownAddress();
+  test.skip(!lan, 'this machine has no address besides loopback, where a LAN host could be played');
+  const owner = await portal.newOwner();
+  const router_id = await portal.addRouter(await portal.newDaemon(`lan_cidrs = ["${lan}/32"]`), portal.unique('Router upstairs'));
+  const [awake, asleep] = [await Host.asleep(lan!, 'Awake'), await Host.asleep(lan!, 'Asleep')];
+  await awake.wake();
+  for (const [name, host] of [['Camera', awake], ['Printer', asleep]] as const) {
+    await portal.newService(owner, { name, router_id, lan_ip: lan, lan_port: host.port, public_port: host.publicPort });
+  }
+  await signIn(page, owner);
+  const tile = (name: string) => section(page, 'Your services').getByRole('article').filter({ hasText: name });
+  await expect(async () => {
+    if (javaScriptEnabled === false) await page.reload();
+    await expect(tile('Camera')).toContainText(/Service up \d+ ms/, { timeout: 2_000 });
+    await expect(tile('Printer')).toContainText('Service down', { timeout: 2_000 });
+  }).toPass({ timeout: 30_000 });
+  awake.stop();
 });
 
 test('an owner reads where to point a program', async ({ page, portal }) => {

@@ -18,6 +18,9 @@ const NOTHING_DELETED: Option<i32> = Some(1);
 /// moment after our clock does, and who sends without a pause comes in again until then.
 const CUT_AGAIN_MS: u64 = 2000;
 
+/// How many are deleted in one go. Each is a process of its own, and commands wait for it.
+const CUTS_AT_ONCE: usize = 20;
+
 /// The connections that have to be deleted, now or in a moment.
 #[derive(Debug)]
 pub(crate) struct Cutter {
@@ -51,9 +54,13 @@ impl Cutter {
         }
     }
 
-    /// Takes a route down that no rule lets through once the firewall has taken the change.
-    pub(crate) fn closed(&mut self, route: Route) {
-        self.push(route, 0);
+    /// Takes routes down that no rule lets through once the firewall has taken the change. They
+    /// come before all others: somebody asked for it.
+    pub(crate) fn closed(&mut self, routes: impl IntoIterator<Item = Route>) {
+        if self.is_wanted {
+            let cuts = routes.into_iter().map(|route| Cut { route, due_ms: 0 });
+            self.waiting.splice(0..0, cuts);
+        }
     }
 
     /// Takes a route down whose rule ends by itself at about this moment.
@@ -68,7 +75,8 @@ impl Cutter {
         }
     }
 
-    /// Deletes the connections that are due, but for those of routes that are open again.
+    /// Deletes the connections that are due, but for those of routes that are open again: 20 at
+    /// the most, and the rest the next times.
     ///
     /// A failure is only logged, the guard stands anyway. After a call that hung the rest waits for
     /// the next time, so that they do not hang one after the other.
@@ -76,9 +84,11 @@ impl Cutter {
         let mut due = self
             .waiting
             .extract_if(.., |cut| cut.due_ms <= now_ms)
+            .filter(|cut| !is_open(&cut.route))
+            .take(CUTS_AT_ONCE)
             .collect::<Vec<_>>()
             .into_iter();
-        for Cut { route, .. } in due.by_ref().filter(|cut| !is_open(&cut.route)) {
+        for Cut { route, .. } in due.by_ref() {
             if let Err(failure) = delete(&route) {
                 warn!("connections were not cut: {failure}");
                 if matches!(failure, ToolError::TooSlow(_)) {

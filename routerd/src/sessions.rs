@@ -70,9 +70,7 @@ impl Sessions {
             clock,
         };
         // Nobody cut their connections while the daemon was away.
-        for route in ended {
-            sessions.cutter.closed(route);
-        }
+        sessions.cutter.closed(ended);
         sessions.drop_what_is_no_longer_allowed(policy);
         sessions.enforce_at_start()?;
         sessions.cut();
@@ -178,9 +176,8 @@ impl Sessions {
         }
         self.journal.note_all(&self.table, &*self.clock);
         info!("all {} sessions are closed", ended.len());
-        for (_, session) in &ended {
-            self.cutter.closed(session.route);
-        }
+        let routes = ended.iter().map(|(_, session)| session.route);
+        self.cutter.closed(routes);
         self.enforce().map_err(|error| not_taken(&error))?;
         Ok(u32::try_from(ended.len()).unwrap_or(u32::MAX))
     }
@@ -237,9 +234,7 @@ impl Sessions {
 
     /// Takes a change into the firewall; if that is refused, everything is set anew.
     fn settle(&mut self, change: &Change, now_ms: u64) -> Result<(), Denied> {
-        for route in change.closed_routes() {
-            self.cutter.closed(*route);
-        }
+        self.cutter.closed(change.closed_routes().copied());
         let outcome = if self.unsure {
             self.enforce()
         } else {
@@ -324,7 +319,7 @@ impl Sessions {
         for (session_id, denied) in refused {
             warn!("session {session_id} does not go on: {}", denied.reason);
             if let Some(session) = self.table.get(session_id) {
-                self.cutter.closed(session.route);
+                self.cutter.closed([session.route]);
             }
             self.table.drop_open(session_id);
             self.journal.note(session_id, &self.table, &*self.clock);

@@ -79,12 +79,34 @@ pub enum Command {
         /// The file that `gatehouse backup` wrote
         file: PathBuf,
     },
+    /// Take in the firmware folder of the original Flask server
+    #[command(
+        after_help = "Example:\n  gatehouse import --data-dir /var/lib/gatehouse /srv/ota/www"
+    )]
+    Import {
+        /// The configuration.
+        #[command(flatten)]
+        flags: Flags,
+        /// The folder that holds `firmware/<project>/<file>`, or that `firmware` folder itself
+        folder: PathBuf,
+    },
     /// Look for what is wrong with this installation
     #[command(after_help = "Example:\n  gatehouse doctor --config /etc/gatehouse.toml")]
     Doctor {
         /// The configuration.
         #[command(flatten)]
         flags: Flags,
+    },
+    /// Print the key that a home backend checks the portal's wake tokens with
+    #[command(
+        after_help = "Example:\n  gatehouse wake-key --config /etc/gatehouse.toml https://home.example.org"
+    )]
+    WakeKey {
+        /// The configuration.
+        #[command(flatten)]
+        flags: Flags,
+        /// Scheme, host and port of the home backend, as in wake.webhook_origins
+        origin: String,
     },
     /// Print the document that describes the JSON API
     #[command(after_help = "Example:\n  gatehouse openapi > openapi.json")]
@@ -168,6 +190,12 @@ pub struct Flags {
     /// Tokens in download URLs: allow, warn or deny
     #[arg(long, value_name = "RULE")]
     pub query_token: Option<String>,
+    /// Let a trusted proxy send images itself: off, x-accel-redirect or x-sendfile
+    #[arg(long, value_name = "HEADER")]
+    pub sendfile: Option<String>,
+    /// What to name files by towards that proxy [default: /gatehouse-images, or the folder of the blobs]
+    #[arg(long, value_name = "PATH")]
+    pub sendfile_root: Option<String>,
     /// The largest upload in bytes
     #[arg(long, value_name = "BYTES")]
     pub max_upload_bytes: Option<String>,
@@ -195,6 +223,8 @@ impl Flags {
             ("insecure_http", switch(self.insecure_http)),
             ("no_jwt", switch(self.no_jwt)),
             ("query_token", self.query_token.as_deref()),
+            ("sendfile", self.sendfile.as_deref()),
+            ("sendfile_root", self.sendfile_root.as_deref()),
             ("max_upload_bytes", self.max_upload_bytes.as_deref()),
             ("log.format", self.log_format.as_deref()),
             ("log.filter", self.log_filter.as_deref()),

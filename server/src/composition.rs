@@ -1,12 +1,12 @@
 //! Where the portal is put together: the only place that names adapters.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
 use axum::Router;
 use gatehouse_core::{
     Portal, Settings,
     client_address::Resolver,
-    firmware::FirmwareSettings,
+    firmware::{FirmwareSettings, Scrubbed},
     ports::{Ports, blobs::Blobs, random_bytes},
     upkeep::Pruned,
 };
@@ -22,6 +22,7 @@ use tower_http::csrf::CsrfLayer;
 use crate::{
     api,
     config::Config,
+    ddi, dialects,
     firmware::{self, ImageCache},
     http::{assets, front::Front, problem::Problem, request_id::RequestIds},
     keys, lock,
@@ -67,7 +68,7 @@ impl Installation {
                 clock: Arc::new(SystemClock),
                 rng: Arc::new(SystemRng),
             }),
-            webhooks: Arc::new(HttpWebhooks::new(&config)),
+            webhooks: Arc::new(HttpWebhooks::new(&config)?),
             clock: Arc::new(SystemClock),
             rng: Arc::new(SystemRng),
         };
@@ -135,7 +136,9 @@ impl Installation {
 
     /// Starts what goes on without anybody asking; it ends with the handles.
     pub fn start_background(&self) -> Vec<JoinHandle<()>> {
-        let (keeper, reconciler, follower, teller, flusher) = (
+        let (keeper, reconciler, follower, teller, flusher, roller, fleet_follower) = (
+            self.portal.clone(),
+            self.portal.clone(),
             self.portal.clone(),
             self.portal.clone(),
             self.portal.clone(),
@@ -159,18 +162,45 @@ impl Installation {
                 let portal = follower.clone();
                 async move { portal.firmware.follow_changes().await }
             }),
+            every(Duration::from_millis(500), "follow the fleet", move || {
+                let portal = fleet_follower.clone();
+                async move { portal.firmware.follow_fleet().await }
+            }),
             every(Duration::from_millis(250), "tell what changed", move || {
                 let portal = teller.clone();
                 async move { portal.access.follow_sessions().await }
             }),
-            every(Duration::from_secs(5), "note sightings", move || {
-                let portal = flusher.clone();
-                async move { portal.firmware.flush_sightings().await }
+            every(
+                Duration::from_secs(5),
+                "write down what devices did",
+                move || {
+                    let portal = flusher.clone();
+                    async move { portal.firmware.flush_progress().await }
+                },
+            ),
+            every(Duration::from_secs(2), "keep rollouts", move || {
+                let portal = roller.clone();
+                async move { portal.firmware.keep_rollouts().await }
             }),
+            self.start_loading_fleet(),
             self.start_probes(),
             self.start_wakes(),
             self.start_upkeep(),
+            self.start_upload_sweep(),
+            self.start_scrub(),
         ]
+    }
+
+    /// Once: until it is done, a device is read when it first speaks.
+    fn start_loading_fleet(&self) -> JoinHandle<()> {
+        const AGAIN: Duration = Duration::from_secs(5);
+        let portal = self.portal.clone();
+        tokio::spawn(async move {
+            while let Err(error) = portal.firmware.load_fleet().await {
+                tracing::warn!(%error, "could not read the fleet; trying again");
+                tokio::time::sleep(AGAIN).await;
+            }
+        })
     }
 
     /// Each router answers in a task of its own: a slow one holds up no other.
@@ -203,6 +233,38 @@ impl Installation {
         })
     }
 
+    /// At the start too: what a crash left of uploads should not wait.
+    fn start_upload_sweep(&self) -> JoinHandle<()> {
+        const HOUR: Duration = Duration::from_hours(1);
+        let sweeper = self.portal.clone();
+        every(HOUR, "sweep uploads that nobody goes on with", move || {
+            let portal = sweeper.clone();
+            async move {
+                let swept = portal.firmware.sweep_uploads().await?;
+                if swept > 0 {
+                    tracing::info!(swept, "removed uploads that nobody went on with");
+                }
+                Ok(())
+            }
+        })
+    }
+
+    /// Reads all images once a day, so slowly that nobody notices.
+    fn start_scrub(&self) -> JoinHandle<()> {
+        const FIRST: Duration = Duration::from_mins(10);
+        const DAY: Duration = Duration::from_hours(24);
+        const BYTES_PER_S: NonZeroU32 = NonZeroU32::new(20_000_000).expect("it is above 0");
+        let reader = self.portal.clone();
+        every_after(FIRST, DAY, "read all images anew", move || {
+            let portal = reader.clone();
+            async move {
+                let Scrubbed { images, damaged } = portal.firmware.scrub(BYTES_PER_S).await?;
+                tracing::info!(images, damaged, "read all images anew");
+                Ok(())
+            }
+        })
+    }
+
     /// Once a day, and not while the portal starts.
     fn start_upkeep(&self) -> JoinHandle<()> {
         const FIRST: Duration = Duration::from_mins(5);
@@ -215,8 +277,19 @@ impl Installation {
                     reports,
                     tokens,
                     acks,
+                    events,
+                    minutes,
+                    tombstones,
                 } = portal.upkeep.prune().await?;
-                tracing::info!(reports, tokens, acks, "forgot what is over");
+                tracing::info!(
+                    reports,
+                    tokens,
+                    acks,
+                    events,
+                    minutes,
+                    tombstones,
+                    "forgot what is over"
+                );
                 Ok(())
             }
         })
@@ -254,11 +327,14 @@ fn router(state: AppState, public_url: &str) -> Result<Router, Refusal> {
         .into_response()
     });
     let (api, _document) = api::routes().split_for_parts();
+    let icon = axum::middleware::from_fn_with_state(state.clone(), firmware::own_favicon);
     let site_root = std::env::var_os("LEPTOS_SITE_ROOT").map(PathBuf::from);
     Ok(api
         .merge(api::docs::router())
+        .merge(ddi::router())
+        .merge(dialects::router())
         .merge(firmware::router())
-        .merge(assets::router(site_root))
+        .merge(assets::router(site_root).layer(icon))
         .merge(web::router())
         .method_not_allowed_fallback(|| async { crate::http::problem::method_not_allowed() })
         .layer(csrf)

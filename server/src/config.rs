@@ -7,6 +7,7 @@
 
 mod keys;
 mod layers;
+mod sendfile;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -23,6 +24,7 @@ use ipnet::IpNet;
 use crate::cli::Flags;
 use crate::refusal::Refusal;
 use layers::Layers;
+pub use sendfile::{Sendfile, SendfileHeader};
 
 /// The environment as a map, so that tests need no process of their own.
 pub type Environment = BTreeMap<String, String>;
@@ -56,13 +58,17 @@ pub struct Config {
     pub no_jwt: bool,
     /// What to do with `?token=` on firmware downloads.
     pub query_token: QueryToken,
+    /// Whether a proxy in front reads images from the disk itself.
+    pub sendfile: Option<Sendfile>,
     /// The largest upload.
     pub max_upload_bytes: u64,
     /// Home backends that services may name, as scheme, host and port.
     pub webhook_origins: Vec<String>,
     /// Addresses that are not public where home backends may be.
     pub webhook_networks: Vec<IpNet>,
-    /// Signs the tokens for home backends; 16 bytes or more.
+    /// Authorities (PEM) that home backends may have their certificates from, beside the public ones.
+    pub webhook_ca_file: Option<PathBuf>,
+    /// The keys of home backends come from it; 16 bytes or more.
     pub webhook_secret: Option<Secret>,
     /// How log lines look.
     pub log_format: LogFormat,
@@ -148,6 +154,7 @@ impl Config {
         let layers = Layers::collect(flags, environment, &read_file)?;
         let config = Self::read(&layers)?;
         config.refuse_plain_http_in_public()?;
+        config.refuse_sendfile_for_nobody()?;
         Ok(config)
     }
 
@@ -159,15 +166,15 @@ impl Config {
         let max_upload = layers
             .whole("max_upload_bytes", 1..=i64::MAX)?
             .unwrap_or(DEFAULT_MAX_UPLOAD_BYTES);
+        let blob_dir = layers
+            .parsed("blob_url", values::blob_dir)?
+            .unwrap_or_else(|| data_dir.join("blobs"));
         Ok(Self {
             listen: layers
                 .parsed("listen", values::listen)?
                 .unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 3000))),
             public_url: layers.parsed("public_url", values::public_url)?,
             database_url: Secret(read_database_url(layers, &data_dir)?),
-            blob_dir: layers
-                .parsed("blob_url", values::blob_dir)?
-                .unwrap_or_else(|| data_dir.join("blobs")),
             tls: read_tls(layers)?,
             trusted_proxies: layers.list("trusted_proxies", values::proxy_network)?,
             forwarded_header: layers
@@ -180,14 +187,17 @@ impl Config {
             query_token: layers
                 .choice("query_token", &QUERY_TOKENS)?
                 .unwrap_or(QueryToken::Allow),
+            sendfile: sendfile::read(layers, &blob_dir)?,
             max_upload_bytes: max_upload.unsigned_abs(),
             webhook_origins: layers.list("wake.webhook_origins", values::public_url)?,
             webhook_networks: layers.list("wake.webhook_networks", values::proxy_network)?,
+            webhook_ca_file: layers.text("wake.webhook_ca_file")?.map(PathBuf::from),
             webhook_secret: read_secret(layers, "wake.webhook_secret")?,
             log_format: layers
                 .choice("log.format", &LOG_FORMATS)?
                 .unwrap_or(LogFormat::Text),
             log_filter: layers.text("log.filter")?.unwrap_or_else(|| "info".into()),
+            blob_dir,
             data_dir,
         })
     }
@@ -201,6 +211,15 @@ impl Config {
             "Listening on {} without TLS would send passwords in the clear. Set tls.cert and tls.key, or trusted_proxies when a proxy ends the TLS, or pass --insecure-http.",
             self.listen
         )))
+    }
+
+    fn refuse_sendfile_for_nobody(&self) -> Result<(), Refusal> {
+        if self.sendfile.is_some() && self.trusted_proxies.is_empty() {
+            return Err(Refusal::new(
+                "sendfile is set without trusted_proxies, so no proxy would ever be told. Name your proxies there.",
+            ));
+        }
+        Ok(())
     }
 
     /// Answers what links and cookies are made for, given the address that was really bound.
@@ -247,6 +266,12 @@ impl Config {
             "query_token",
             spelled(&QUERY_TOKENS, &self.query_token).into(),
         );
+        let sendfile = self.sendfile.as_ref();
+        let header = sendfile.map(|sendfile| sendfile.header);
+        put("sendfile", spelled(&sendfile::HEADERS, &header).into());
+        if let Some(sendfile) = sendfile {
+            put("sendfile_root", sendfile.root.clone().into());
+        }
         put(
             "max_upload_bytes",
             self.max_upload_bytes.cast_signed().into(),
@@ -262,6 +287,9 @@ impl Config {
         }
         if self.webhook_secret.is_some() {
             put("wake.webhook_secret", HIDDEN.into());
+        }
+        if let Some(file) = &self.webhook_ca_file {
+            put("wake.webhook_ca_file", shown(file));
         }
         put("wake.webhook_origins", texts(&self.webhook_origins));
         put("wake.webhook_networks", texts(&self.webhook_networks));

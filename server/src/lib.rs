@@ -9,6 +9,8 @@ pub mod cli;
 pub mod commands;
 pub mod composition;
 pub mod config;
+mod ddi;
+mod dialects;
 pub mod firmware;
 pub mod http;
 pub mod keys;

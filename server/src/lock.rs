@@ -12,7 +12,14 @@ const LOCK_FILE: &str = "gatehouse.lock";
 /// The exclusive right to a data folder; it ends with the value, and with the process.
 #[derive(Debug)]
 pub struct DataLock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for DataLock {
+    fn drop(&mut self) {
+        // Closing would not do: a child that is just being started has a copy until its exec.
+        let _ = self.file.unlock();
+    }
 }
 
 /// Makes the data folder with mode 0700, or takes the one that is there as it is.
@@ -42,7 +49,7 @@ impl DataLock {
     pub fn take(data_dir: &Path) -> Result<Self, Refusal> {
         let file = open_lock_file(data_dir)?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self { file }),
             Err(TryLockError::WouldBlock) => Err(Refusal::new(format!(
                 "Another gatehouse process uses the data folder {}. Stop it first, or name another folder with --data-dir.",
                 data_dir.display()
@@ -101,6 +108,15 @@ mod tests {
             .to_string();
         assert!(refusal.contains("Another gatehouse process"), "{refusal}");
         drop(first);
+        DataLock::take(home.path()).expect("locks again");
+    }
+
+    #[test]
+    fn a_copy_that_a_child_still_has_holds_nothing() {
+        let home = tempfile::tempdir().expect("a temporary folder");
+        let lock = DataLock::take(home.path()).expect("locks");
+        let _copy = lock.file.try_clone().expect("a second descriptor");
+        drop(lock);
         DataLock::take(home.path()).expect("locks again");
     }
 

@@ -15,7 +15,10 @@ use gatehouse_core::ports::{
         RouterTarget,
     },
 };
-use gatehouse_router_protocol::client::{ClientError, Link, Stamp};
+use gatehouse_router_protocol::{
+    client::{ClientError, Link, Stamp},
+    message::ErrorCode,
+};
 use tokio::time::Instant;
 
 /// Talks to daemons over TLS with a pinned certificate.
@@ -87,6 +90,15 @@ fn link_to(router: &RouterTarget) -> Link {
 /// Sorts by what may have happened on the router.
 fn to_failure(error: &ClientError) -> RouterFailure {
     match error {
+        ClientError::Refused {
+            code: ErrorCode::Busy,
+            ..
+        } => RouterFailure::NotNow(error.to_string()),
+        // Its firewall may have taken the first half of it.
+        ClientError::Refused {
+            code: ErrorCode::Internal,
+            ..
+        } => RouterFailure::Failed(error.to_string()),
         ClientError::Refused { .. }
         | ClientError::NotAccepted
         | ClientError::AnsweredFail

@@ -7,10 +7,10 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use gatehouse_esp_image::EspImage;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::esp_image::EspImage;
 use crate::portal::Portal;
 use crate::postgres::free_port;
 use crate::process;
@@ -21,7 +21,6 @@ pub(crate) const PROJECT: &str = "demo-lamp";
 /// The version that the simulated device starts from.
 pub(crate) const OLD_VERSION: &str = "1.0.0";
 const NEW_VERSION: &str = "1.1.0";
-const DEVICE_NAME: &str = "Lamp in the hall";
 const ADMIN: &str = "admin@example.test";
 const OWNER: &str = "owner@example.test";
 const USUAL_ROUTER_PORT: u16 = 9999;
@@ -299,27 +298,6 @@ fn publish_firmware(portal: &Portal) -> Result<()> {
     Ok(())
 }
 
-/// A fresh token for a device of a project, which is made when it is not there.
-///
-/// # Errors
-/// When the portal refuses.
-pub(crate) fn device_token(portal: &Portal, project: &str) -> Result<String> {
-    let devices = format!("/api/v1/projects/{project}/devices");
-    let device = match item_with(portal, &devices, "name", DEVICE_NAME)? {
-        Some(device) => device,
-        None => portal.post(&devices, &json!({ "name": DEVICE_NAME, "attributes": {} }))?,
-    };
-    let id = device["device_id"]
-        .as_str()
-        .context("the portal named no device_id")?;
-    let wish = json!({ "expires_minutes": 1440, "current_fw": OLD_VERSION });
-    let token = portal.post(&format!("{devices}/{id}/tokens"), &wish)?;
-    Ok(token["token"]
-        .as_str()
-        .context("the portal gave no device token")?
-        .to_owned())
-}
-
 /// The id of the item that has this name already, or of a new one.
 pub(crate) fn find_or_create(
     portal: &Portal,
@@ -339,7 +317,12 @@ pub(crate) fn find_or_create(
 }
 
 /// The demo's lists are far shorter than one page of an answer.
-fn item_with(portal: &Portal, path: &str, key: &str, value: &str) -> Result<Option<Value>> {
+pub(crate) fn item_with(
+    portal: &Portal,
+    path: &str,
+    key: &str,
+    value: &str,
+) -> Result<Option<Value>> {
     let list = portal.get(&format!("{path}?limit=500"))?;
     let items = list["items"].as_array().cloned().unwrap_or_default();
     Ok(items.into_iter().find(|item| item[key] == value))
@@ -352,7 +335,7 @@ pub(crate) fn random_secret() -> Result<String> {
     Ok(hex::encode(bytes))
 }
 
-fn write_secret(file: &Path, content: &[u8]) -> Result<()> {
+pub(crate) fn write_secret(file: &Path, content: &[u8]) -> Result<()> {
     let mut options = fs::OpenOptions::new();
     let mut file = options
         .write(true)

@@ -45,6 +45,7 @@ pub(crate) fn findings(seconds: u32) -> Result<Findings> {
     let host = host_triple()?;
     step("building the fuzz targets", || build(&host))?;
     let mut count = Count::default();
+    let mut failures = Vec::new();
     for target in TARGETS {
         let program = project::target_dir()
             .join(&host)
@@ -57,6 +58,7 @@ pub(crate) fn findings(seconds: u32) -> Result<Findings> {
             Ok(()) => count.passed += 1,
             Err(error) => {
                 eprintln!("error: {error:#}");
+                failures.push(format!("fuzzing {target}: {error:#}"));
                 count.failed += 1;
             }
         }
@@ -68,6 +70,7 @@ pub(crate) fn findings(seconds: u32) -> Result<Findings> {
     Ok(Findings {
         suites: vec![suite],
         remarks: Vec::new(),
+        failures,
     })
 }
 

@@ -13,7 +13,7 @@ mod bench;
 mod browser_tests;
 mod check;
 mod demo;
-mod esp_image;
+mod fleet;
 mod fuzz;
 mod npm;
 mod openapi;
@@ -21,6 +21,7 @@ mod portal;
 mod postgres;
 mod process;
 mod project;
+mod python;
 mod run;
 mod setup;
 mod site;
@@ -74,6 +75,15 @@ enum Task {
         /// How long each load runs, in seconds.
         #[arg(long, default_value_t = 10)]
         seconds: u32,
+        /// Measures one group of figures and leaves the others as they are.
+        #[arg(long)]
+        only: Option<bench::Group>,
+    },
+    /// The part of `bench` that runs in network namespaces, which `bench` starts there.
+    #[command(hide = true)]
+    BenchInNamespaces {
+        /// An empty folder, where the rows are written to.
+        folder: PathBuf,
     },
     /// Fuzzes what comes in over the router link, each target for a while.
     Fuzz {
@@ -120,12 +130,13 @@ fn perform(task: Task) -> anyhow::Result<()> {
         Task::Gen => setup::for_building()
             .and_then(|()| site::build())
             .and_then(|()| openapi::generate()),
-        Task::Bench { seconds } => bench::bench(seconds),
+        Task::Bench { seconds, only } => bench::bench(seconds, only),
+        Task::BenchInNamespaces { folder } => bench::firewall::measure(&folder),
         Task::Fuzz { seconds } => fuzz::fuzz(seconds),
         Task::Summary => summary::print_total(),
         Task::Image { file, version } => Ok(std::fs::write(
             file,
-            esp_image::EspImage::demo(&version).to_bytes(),
+            gatehouse_esp_image::EspImage::demo(&version).to_bytes(),
         )?),
     }
 }

@@ -109,7 +109,11 @@ impl Portal {
         }
     }
 
-    fn wait_until_ready(&self) -> Result<()> {
+    /// Waits until it says that it is ready.
+    ///
+    /// # Errors
+    /// When it does not within a minute.
+    pub(crate) fn wait_until_ready(&self) -> Result<()> {
         let deadline = Instant::now() + READY_LIMIT;
         while !self.answers("/readyz") {
             if Instant::now() > deadline {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::project;
@@ -157,6 +157,18 @@ pub(crate) fn stream(command: Command, mut on_line: impl FnMut(&str)) -> Result<
 /// # Errors
 /// When it ends before it listens, or says nothing for a minute.
 pub(crate) fn start_listening(command: Command, show_output: bool) -> Result<(Managed, String)> {
+    start_saying(command, show_output, listening_address)
+}
+
+/// Starts a program and reads its output until `find` has found what it looks for.
+///
+/// # Errors
+/// When it ends before that, or a minute is over.
+pub(crate) fn start_saying<T>(
+    command: Command,
+    show_output: bool,
+    mut find: impl FnMut(&str) -> Option<T>,
+) -> Result<(Managed, T)> {
     let name = describe(&command);
     let (child, lines) = Managed::start_piped(command)?;
     let (sender, receiver) = mpsc::channel();
@@ -165,7 +177,7 @@ pub(crate) fn start_listening(command: Command, show_output: bool) -> Result<(Ma
             if show_output {
                 println!("{line}");
             }
-            // The receiver waits for the first message only; later ones have nowhere to go.
+            // The receiver waits for the first messages only; later ones have nowhere to go.
             sender.send(line).ok();
         }
     });
@@ -173,21 +185,18 @@ pub(crate) fn start_listening(command: Command, show_output: bool) -> Result<(Ma
     let mut last_line = String::new();
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        match receiver.recv_timeout(left) {
-            Ok(line) => match listening_address(&line) {
-                Some(address) => return Ok((child, address)),
-                None => last_line = line,
-            },
-            Err(_) => {
-                return Err(anyhow!(
-                    "`{name}` does not listen; it last said: {last_line}"
-                ));
-            }
+        let Ok(line) = receiver.recv_timeout(left) else {
+            bail!("`{name}` does not get ready; it last said: {last_line}");
+        };
+        if let Some(found) = find(&line) {
+            return Ok((child, found));
         }
+        last_line = line;
     }
 }
 
-fn listening_address(line: &str) -> Option<String> {
+/// The address in a line that says `listening on ADDRESS`.
+pub(crate) fn listening_address(line: &str) -> Option<String> {
     let (_, rest) = line.split_once("listening on ")?;
     let address = rest
         .split(|c: char| c.is_whitespace() || c == '\u{1b}')

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::demo::{self, Demo};
+use crate::fleet;
 use crate::portal::{self, Portal};
 use crate::process::{self, Managed};
 use crate::project;
@@ -141,8 +142,8 @@ fn start_demo(options: &Options, data_dir: &Path) -> Result<Running> {
     portal.sign_in(&demo.admin.email, &demo.admin.password)?;
     demo.follow_router(&portal)?;
     step("filling in the demo", || demo.fill(&portal))?;
-    let device_process = step("starting a simulated device", || {
-        start_device(&demo, &portal)
+    let device_process = step("starting simulated devices", || {
+        start_devices(&demo, &portal)
     })?;
     print_guide(&demo, &portal);
     Ok(Running {
@@ -157,27 +158,34 @@ fn start_router(config: &Path) -> Result<Managed> {
     Ok(process::start_listening(daemon, true)?.0)
 }
 
-/// Lets the device update itself for real at the first start, and then poll for as long as we run.
-fn start_device(demo: &Demo, portal: &Portal) -> Result<Managed> {
-    let token = demo::device_token(portal, demo::PROJECT)?;
+/// Lets one lamp update itself for real at the first start, and then all poll for as long as we run.
+fn start_devices(demo: &Demo, portal: &Portal) -> Result<Managed> {
     let device = |task: &str| {
         let mut command = process::command(project::binary("release", "gatehouse-device"));
-        command.args([
-            task,
-            "--url",
-            &portal.url,
-            "--token",
-            &token,
-            "--current-fw",
-            demo::OLD_VERSION,
-        ]);
+        command.args([task, "--url", &portal.url]);
+        command.args(["--current-fw", demo::OLD_VERSION]);
         command
     };
     let installed = demo.path("installed-firmware.bin");
     if !installed.exists() {
-        process::run(device("update").arg("--file").arg(&installed))?;
+        let token = fleet::device_token(portal, demo::PROJECT)?;
+        let mut update = device("update");
+        process::run(
+            update
+                .args(["--token", &token])
+                .arg("--file")
+                .arg(&installed),
+        )?;
     }
-    Managed::start(device("simulate").args(["--devices", "1", "--seconds", SIMULATION_SECONDS]))
+    let tokens = demo.path("device-tokens.txt");
+    let devices = fleet::gather(portal, demo::PROJECT, &tokens)?;
+    Managed::start(
+        device("simulate")
+            .args(["--devices", &devices.to_string()])
+            .args(["--seconds", SIMULATION_SECONDS])
+            .arg("--token-file")
+            .arg(tokens),
+    )
 }
 
 fn print_guide(demo: &Demo, portal: &Portal) {

@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::process::{self, find};
+use crate::python::Environment;
 use crate::step::{note, step};
 use crate::{npm, postgres, wasm};
 
@@ -46,8 +47,30 @@ const FIREWALL: Need = Need {
     ],
     reason: "the router daemon is tested with the kernel's packet filter, in network namespaces of its own",
 };
+const CLIENTS: Need = Need {
+    packages: &["swupdate", "rauc", "squashfs-tools", "openssl", "curl"],
+    reason: "programs that devices in the field run, which are tried against the portal",
+};
+const PROXIES: Need = Need {
+    packages: &[
+        "nginx",
+        "apache2-bin",
+        "libapache2-mod-xsendfile",
+        "haproxy",
+    ],
+    reason: "several portals are tested behind each of these, with the configurations in deploy/proxies",
+};
+const ESPTOOL: Environment = Environment {
+    name: "esptool",
+    requirements: "crates/core/tests/esptool/requirements.txt",
+    reason: "the vendor's reader of ESP images, which ours is compared with",
+};
 /// Programs of those packages, which are not in the `PATH` of every user.
 const FIREWALL_PROGRAMS: [&str; 5] = ["nft", "iptables", "conntrack", "ip", "unshare"];
+const CLIENT_PROGRAMS: [&str; 5] = ["swupdate", "rauc", "mksquashfs", "openssl", "curl"];
+const PROXY_PROGRAMS: [&str; 3] = ["nginx", "apache2", "haproxy"];
+/// A device built on a crate that cannot be a dependency of the portal's own tests.
+const HAWKBIT_CLIENT: &str = "server/tests/hawkbit-client/Cargo.toml";
 
 /// Installs what building needs: a compiler for WebAssembly, and wasm-opt where npm is there.
 ///
@@ -74,23 +97,48 @@ pub(crate) fn for_testing() -> Result<()> {
         needs.push(POSTGRES);
     }
     install(&needs)?;
-    install_firewall_programs();
+    install_for_some_tests(
+        FIREWALL,
+        &FIREWALL_PROGRAMS,
+        "the router daemon's network tests",
+    );
+    install_for_some_tests(CLIENTS, &CLIENT_PROGRAMS, "the tests with those programs");
+    install_for_some_tests(PROXIES, &PROXY_PROGRAMS, "the tests behind a proxy");
+    build_hawkbit_client();
+    install_esptool();
     install_wasm_opt()?;
     npm::install("end2end", "Playwright and axe for the browser tests")?;
     install_browser()
 }
 
 /// The tests that need them say so themselves and count as skipped.
-fn install_firewall_programs() {
-    if FIREWALL_PROGRAMS
-        .iter()
-        .all(|program| is_installed(program))
-    {
+fn install_for_some_tests(need: Need, programs: &[&str], tests: &str) {
+    if programs.iter().all(|program| is_installed(program)) {
         return;
     }
-    if let Err(error) = install(&[FIREWALL]) {
+    if let Err(error) = install(&[need]) {
+        note(&format!("{error:#}; {tests} are skipped"));
+    }
+}
+
+/// The tests that need it say so themselves and count as skipped.
+fn build_hawkbit_client() {
+    let build = step("compiling a device that speaks hawkBit", || {
+        let mut cargo = process::cargo();
+        process::run(cargo.args(["build", "--locked", "--manifest-path", HAWKBIT_CLIENT]))
+    });
+    if let Err(error) = build {
         note(&format!(
-            "{error:#}; the router daemon's network tests are skipped"
+            "{error:#}; the tests with the hawkbit crate are skipped"
+        ));
+    }
+}
+
+/// The tests that need it say so themselves and count as skipped.
+fn install_esptool() {
+    if let Err(error) = ESPTOOL.install() {
+        note(&format!(
+            "{error:#}; our reading of ESP images is not compared with the vendor's"
         ));
     }
 }

@@ -13,6 +13,9 @@ use crate::site;
 use crate::step::step;
 use crate::summary::{self, Count};
 
+/// How much of what the failed tests of one suite said is kept.
+const MOST_TOLD_BYTES: usize = 8_000;
+
 /// How long each fuzz target runs.
 const FUZZ_SECONDS: u32 = 60;
 
@@ -32,10 +35,12 @@ pub(crate) struct Findings {
     pub(crate) suites: Vec<Suite>,
     /// A line for each test that was skipped, with its reason, or that needs a second look.
     pub(crate) remarks: Vec<String>,
+    /// What failed, each with what it said; CI repeats them at its end.
+    pub(crate) failures: Vec<String>,
 }
 
 impl Findings {
-    fn failure(name: &str) -> Self {
+    fn failure(name: &str, reason: &str) -> Self {
         let suite = Suite {
             name: name.to_owned(),
             count: Count::ONE_FAILED,
@@ -43,16 +48,18 @@ impl Findings {
         Self {
             suites: vec![suite],
             remarks: Vec::new(),
+            failures: vec![format!("{name}: {reason}")],
         }
     }
 
     fn append(&mut self, part: Result<Findings>, name: &str) {
         let part = part.unwrap_or_else(|error| {
             eprintln!("error: {error:#}");
-            Self::failure(name)
+            Self::failure(name, &format!("{error:#}"))
         });
         self.suites.extend(part.suites);
         self.remarks.extend(part.remarks);
+        self.failures.extend(part.failures);
     }
 }
 
@@ -93,7 +100,7 @@ fn report(findings: &Findings) -> Result<()> {
         .for_each(|remark| println!("{remark}"));
     let total: Count = findings.suites.iter().map(|suite| suite.count).sum();
     println!("tests: {total}");
-    summary::store("test", total)?;
+    summary::store("test", total, &findings.failures)?;
     if total.failed > 0 {
         bail!("{} tests failed", total.failed);
     }
@@ -131,6 +138,8 @@ fn rust_tests() -> Result<Findings> {
 struct CargoTestReader {
     findings: Findings,
     running: Option<String>,
+    /// What the failed tests of the running suite said, once it began to tell.
+    told: Option<String>,
 }
 
 impl CargoTestReader {
@@ -141,8 +150,20 @@ impl CargoTestReader {
             self.running = Some(name);
         } else if let Some(count) = line.strip_prefix("test result: ").and_then(parse_counts) {
             let name = self.running.take().unwrap_or_else(|| "unnamed".to_owned());
+            if let Some(told) = self.told.take() {
+                self.findings
+                    .failures
+                    .push(format!("{name}:\n{}", told.trim()));
+            }
             if count != Count::default() {
                 self.findings.suites.push(Suite { name, count });
+            }
+        } else if line == "failures:" {
+            self.told.get_or_insert_default();
+        } else if let Some(told) = &mut self.told {
+            if told.len() < MOST_TOLD_BYTES {
+                told.push_str(line);
+                told.push('\n');
             }
         } else if let Some((test, reason)) = line
             .strip_prefix("test ")
@@ -163,10 +184,9 @@ impl CargoTestReader {
     /// A suite that never printed its result has crashed.
     fn close_unfinished(&mut self) {
         if let Some(name) = self.running.take() {
-            self.findings.suites.push(Suite {
-                name: format!("{name} (crashed)"),
-                count: Count::ONE_FAILED,
-            });
+            let name = format!("{name} (crashed)");
+            let failure = Findings::failure(&name, "it ended without a result");
+            self.findings.append(Ok(failure), &name);
         }
     }
 
@@ -178,8 +198,8 @@ impl CargoTestReader {
             .iter()
             .any(|suite| suite.count.failed > 0);
         if !success && !some_failed {
-            self.findings
-                .append(Ok(Findings::failure("cargo test")), "");
+            let failure = Findings::failure("cargo test", "it failed, though no test did");
+            self.findings.append(Ok(failure), "cargo test");
         }
         self.findings
     }
@@ -247,6 +267,29 @@ mod tests {
             }]
         );
         assert_eq!(findings.remarks, ["skipped: access::slow: needs a router"]);
+    }
+
+    /// CI keeps the end of its output only, so what failed has to stand there.
+    #[test]
+    fn what_a_failed_test_said_is_kept() {
+        let text = "     Running tests/api.rs (target/debug/deps/api-0a1b)\n\
+                    test signs_in ... FAILED\n\
+                    \n\
+                    failures:\n\
+                    \n\
+                    ---- signs_in stdout ----\n\
+                    thread 'signs_in' panicked at api.rs:7:\n\
+                    no cookie\n\
+                    \n\
+                    failures:\n\
+                    \u{20}   signs_in\n\
+                    \n\
+                    test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured";
+        let findings = read(text, false);
+        assert_eq!(findings.suites[0].count, Count::ONE_FAILED);
+        let failure = &findings.failures[0];
+        assert!(failure.starts_with("api (tests/api.rs):"), "{failure}");
+        assert!(failure.contains("no cookie"), "{failure}");
     }
 
     #[test]

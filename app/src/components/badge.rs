@@ -1,5 +1,6 @@
 //! States as colour, word and shape together, so that none of the three is needed alone.
 
+use gatehouse_types::rollout::ActionState;
 use leptos::prelude::*;
 
 use crate::{
@@ -62,6 +63,14 @@ pub fn StateBadge(
     view! { <Badge tone=tone label=label /> }
 }
 
+/// How a badge calls the state of an action; `pending` is a session's word already.
+pub const fn action_state(state: ActionState) -> &'static str {
+    match state {
+        ActionState::Pending => "offered",
+        other => other.as_str(),
+    }
+}
+
 /// The word of a session's or another state in the reader's language.
 pub fn state_word(state: &str) -> &str {
     let (_, label) = describe(state, &PageContext::current().messages().states);
@@ -82,6 +91,9 @@ fn describe(state: &str, texts: &States) -> (Tone, Option<&'static str>) {
         "installing" => (Tone::Busy, texts.installing),
         "succeeded" => (Tone::Good, texts.succeeded),
         "rolled_back" => (Tone::Warn, texts.rolled_back),
+        "offered" => (Tone::Busy, texts.offered),
+        "cancelling" => (Tone::Busy, texts.cancelling),
+        "cancelled" => (Tone::Idle, texts.cancelled),
         "silent" => (Tone::Idle, texts.silent),
         "active" => (Tone::Good, texts.active),
         "disabled" => (Tone::Bad, texts.disabled),

@@ -57,6 +57,13 @@ fn distance_text(at_ms: i64, now_ms: i64, lang: Lang) -> String {
     )
 }
 
+/// The time of day of a moment, to the second in UTC and without saying so.
+pub fn second_text(at_ms: i64) -> String {
+    let machine = Timestamp(at_ms).rfc3339();
+    let clock = machine.split_once('T').map_or("", |(_, clock)| clock);
+    clock.chars().take(8).collect()
+}
+
 /// Writes a number of bytes in the language of the page; a negative one counts as zero.
 pub fn size(bytes: i64) -> String {
     size_text(
@@ -107,6 +114,11 @@ mod tests {
             minute_text("2026-11-21T10:04:59.999Z"),
             "2026-11-21 10:04 UTC"
         );
+    }
+
+    #[test]
+    fn a_time_of_day_reads_to_the_second() {
+        assert_eq!(second_text(1_763_719_499_999), "10:04:59");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Islands with their texts filled in from the catalogue.
 
+use std::time::Duration;
+
 use gatehouse_types::access::{Reach, ServiceReach};
 use leptos::prelude::*;
 use uuid::Uuid;
@@ -19,9 +21,13 @@ pub fn SessionCountdown(
     /// The page that shows its state after the end.
     #[prop(into)]
     href: String,
+    /// What is said from five minutes before the end on; a hint to extend it when missing.
+    #[prop(optional)]
+    soon_note: Option<&'static str>,
 ) -> impl IntoView {
     let page = PageContext::current();
     let common = &page.messages().common;
+    let soon_note = soon_note.unwrap_or(common.soon_note);
     let left_ms = (expires_at_ms - page.now_ms).max(0);
     let is_over = left_ms == 0;
     let clock = if is_over {
@@ -39,7 +45,7 @@ pub fn SessionCountdown(
                 data-over=common.over
             >
                 <span role="timer">{clock}</span>
-                <span class="soon-note">{common.soon_note}</span>
+                <span class="soon-note">{soon_note}</span>
                 <span class="visually-hidden" role="status"></span>
                 <a href=href hidden=!is_over>{common.reload}</a>
             </span>
@@ -112,6 +118,17 @@ pub fn LiveUpdates(
     } else {
         "/api/v1/events"
     };
+    view! { <Updates events=events /> }
+}
+
+/// As [`LiveUpdates`], for visitors who may not listen: the page is asked for now and then.
+#[component]
+pub fn PolledUpdates() -> impl IntoView {
+    view! { <Updates events="" /> }
+}
+
+#[component]
+fn Updates(events: &'static str) -> impl IntoView {
     view! {
         <IslandScripts />
         <KeepFresh>
@@ -119,6 +136,25 @@ pub fn LiveUpdates(
                 <span class="visually-hidden" role="status"></span>
             </span>
         </KeepFresh>
+    }
+}
+
+/// How often a page that waits for something loads itself again where no scripts run.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+/// Loads the page again every 2 s where no scripts run, and offers to do it at once.
+///
+/// Its place is beside the parts that are kept fresh: where scripts run it must not be a tag.
+#[component]
+pub fn FreshWithoutScripts() -> impl IntoView {
+    let page = PageContext::current();
+    let texts = &page.messages().sessions;
+    let here = format!("{}?{}", page.path, page.query);
+    view! {
+        <noscript>
+            <meta http-equiv="refresh" content=LOOK_AGAIN.as_secs().to_string() />
+            <p><a href=here>{texts.look_again}</a></p>
+        </noscript>
     }
 }
 
@@ -139,10 +175,11 @@ pub fn ReleaseUpload(
         <UploadForm>
             <div
                 class="upload"
-                data-put-url=format!("/api/v1/projects/{project}/releases/")
+                data-uploads-url=format!("/api/v1/projects/{project}/uploads")
                 data-page-url=format!("/admin/projects/{project}/releases/")
                 data-decimal-mark=page.lang.decimal_mark().to_string()
                 data-sending=upload.sending
+                data-waiting=upload.waiting
                 data-checking=upload.checking
                 data-cancelled=upload.cancelled
                 data-broken=upload.broken

@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 
 use gatehouse_core::Error;
-use gatehouse_types::firmware::{DeviceChange, DeviceWithToken, NewDevice};
+use gatehouse_types::{
+    firmware::{DeviceChange, DeviceWithToken, NewDevice},
+    rollout::Channel,
+};
 use leptos::prelude::*;
 
 use super::{
     filled,
     once::{self, Secret},
     parsed,
+    releases::parsed_channel,
 };
 use crate::{i18n::Notice, links, visit::Visit};
 
@@ -20,6 +24,8 @@ pub async fn create_device(
     #[server(default)] name: String,
     #[server(default)] group: String,
     #[server(default)] device_id: String,
+    #[server(default)] controller_id: String,
+    #[server(default)] channel: String,
 ) -> Result<(), ServerFnError> {
     let visit = Visit::current();
     let made = async {
@@ -29,6 +35,8 @@ pub async fn create_device(
                 .transpose()?,
             name: name.clone(),
             group: group.clone(),
+            controller_id: filled(controller_id.trim().to_owned()),
+            channel: chosen_channel(&channel)?.unwrap_or_default(),
             ..NewDevice::default()
         };
         visit
@@ -59,19 +67,22 @@ pub async fn create_device(
                 ("name", &*name),
                 ("group", &*group),
                 ("device_id", &*device_id),
+                ("controller_id", &*controller_id),
+                ("channel", &*channel),
             ])
             .fail(&error),
     }
     Ok(())
 }
 
-/// Changes a device's name, group and attributes.
+/// Changes a device's name, group, channel and attributes.
 #[server(prefix = "/api/ui", endpoint = "change_device")]
 pub async fn change_device(
     project: String,
     device_id: String,
     #[server(default)] name: String,
     #[server(default)] group: String,
+    #[server(default)] channel: String,
     #[server(default)] attributes: String,
 ) -> Result<(), ServerFnError> {
     let visit = Visit::current();
@@ -80,6 +91,7 @@ pub async fn change_device(
         let change = DeviceChange {
             name: Some(name.clone()),
             group: Some(group.clone()),
+            channel: chosen_channel(&channel)?,
             attributes: Some(read_attributes(&attributes)?),
         };
         let id = parsed("device_id", &device_id)?;
@@ -95,10 +107,37 @@ pub async fn change_device(
             .typed([
                 ("name", &*name),
                 ("group", &*group),
+                ("channel", &*channel),
                 ("attributes", &*attributes),
             ])
             .fail(&error),
     }
+    Ok(())
+}
+
+/// Tells a device to stop what it installs.
+#[server(prefix = "/api/ui", endpoint = "cancel_action")]
+pub async fn cancel_action(project: String, device_id: String) -> Result<(), ServerFnError> {
+    let visit = Visit::current();
+    let cancelled = async {
+        let id = parsed("device_id", &device_id)?;
+        let firmware = &visit.portal.firmware;
+        firmware.cancel_action(&visit.actor, &project, id).await
+    };
+    links::device(&project, &device_id).report(&cancelled.await, Notice::ActionCancelled);
+    Ok(())
+}
+
+/// Lets a device try again at once.
+#[server(prefix = "/api/ui", endpoint = "retry_action")]
+pub async fn retry_action(project: String, device_id: String) -> Result<(), ServerFnError> {
+    let visit = Visit::current();
+    let retried = async {
+        let id = parsed("device_id", &device_id)?;
+        let firmware = &visit.portal.firmware;
+        firmware.retry_action(&visit.actor, &project, id).await
+    };
+    links::device(&project, &device_id).report(&retried.await, Notice::ActionRetried);
     Ok(())
 }
 
@@ -119,6 +158,11 @@ pub async fn remove_device(project: String, device_id: String) -> Result<(), Ser
         Err(error) => links::device(&project, &device_id).fail(&error),
     }
     Ok(())
+}
+
+fn chosen_channel(word: &str) -> gatehouse_core::Result<Option<Channel>> {
+    let word = Some(word).filter(|word| !word.is_empty());
+    word.map(parsed_channel).transpose()
 }
 
 /// Reads attributes, one a line: a name, `=`, a value. Empty lines say nothing.

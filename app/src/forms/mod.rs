@@ -11,6 +11,7 @@ pub mod invitations;
 pub(crate) mod once;
 pub mod projects;
 pub mod releases;
+pub mod rollouts;
 pub mod routers;
 pub mod services;
 pub mod sessions;
@@ -20,7 +21,8 @@ pub mod users;
 
 use std::str::FromStr;
 
-use gatehouse_core::{Error, Result};
+use gatehouse_core::{Actor, Error, Result};
+use gatehouse_types::codes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::i18n::{Notice, Problem};
@@ -150,6 +152,22 @@ pub(crate) fn parsed<T: FromStr>(field: &'static str, text: &str) -> Result<T> {
         .map_err(|_| Error::invalid(field, "This cannot be read."))
 }
 
+/// Refuses a form whose page showed another address than the one it comes from.
+///
+/// What a form says here can only refuse: who gets in is always the address that asks.
+///
+/// # Errors
+/// [`Error::Conflict`] where both are known and differ.
+pub fn check_shown_ip(actor: &Actor, shown_ip: &str) -> Result<()> {
+    match actor.ip {
+        Some(ip) if !shown_ip.is_empty() && shown_ip != ip.to_string() => Err(Error::conflict(
+            codes::ADDRESS_CHANGED,
+            format!("Your address is {ip} now, and the page showed another one. Try again."),
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// A field that a form leaves empty to say nothing.
 pub(crate) fn filled(text: String) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
@@ -162,9 +180,11 @@ pub fn problem(error: &Error) -> Problem {
         Error::Forbidden(_) => Problem::Forbidden,
         Error::NotFound(_) => Problem::NotFound,
         Error::Conflict { code, .. } => Problem::from_code(code).unwrap_or(Problem::Conflict),
+        Error::Unfit { code, .. } => Problem::from_code(code).unwrap_or(Problem::Invalid),
         Error::Invalid { .. } => Problem::Invalid,
         Error::NoClientAddress => Problem::NoClientAddress,
         Error::TooLarge { .. } => Problem::TooLarge,
+        Error::QuotaExceeded { .. } => Problem::QuotaExceeded,
         Error::TooMany { .. } => Problem::TooMany,
         Error::Unavailable { .. } => Problem::Unavailable,
         Error::StorageFull => Problem::StorageFull,

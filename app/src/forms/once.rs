@@ -22,6 +22,8 @@ static SHELF: Mutex<Shelf> = Mutex::new(Shelf(BTreeMap::new()));
 pub(crate) enum Secret {
     /// The lasting token of a device.
     TargetToken(String),
+    /// The token with which a gateway speaks for a project's devices.
+    GatewayToken(String),
     /// A JWT with which a device asks and downloads.
     DownloadToken(String),
     /// The link of an invitation.

@@ -3,19 +3,21 @@
 use gatehouse_types::access::{self, SessionState};
 use leptos::{prelude::ServerFnError, server};
 
-use super::{Way, parsed};
-use crate::{i18n::Notice, visit::Visit};
+use super::{Way, check_shown_ip, parsed};
+use crate::{i18n::Notice, links, visit::Visit};
 
-/// Opens a service to the reader's own address.
+/// Opens a service to the reader's own address; `shown_ip` is the one that the page showed.
 ///
 /// What is not open at once shows on the session's own page, with its reason.
 #[server(prefix = "/api/ui", endpoint = "open_session")]
 pub async fn open_session(
     service_id: String,
     #[server(default)] minutes: Option<String>,
+    #[server(default)] shown_ip: String,
 ) -> Result<(), ServerFnError> {
     let Visit { portal, actor, .. } = Visit::current();
     let opened = async {
+        check_shown_ip(&actor, &shown_ip)?;
         let minutes = minutes.map(|text| parsed("minutes", &text)).transpose()?;
         let wish = access::OpenSession {
             service_id: parsed("service_id", &service_id)?,
@@ -27,7 +29,7 @@ pub async fn open_session(
         Ok((session, _)) if session.state == SessionState::Open => {
             Way::to("/").succeed(Notice::SessionOpened);
         }
-        Ok((session, _)) => Way::to("/sessions").below(&session.id.to_string()).go(),
+        Ok((session, _)) => links::waiting(session.id).go(),
         Err(error) => Way::to("/").fail_in(&service_id, &error),
     }
     Ok(())
@@ -54,16 +56,20 @@ pub async fn extend_session(
     Ok(())
 }
 
-/// Moves an open session to the reader's own address.
+/// Moves an open session to the reader's own address; `shown_ip` is the one that the page showed.
 ///
 /// What is not open there at once shows on the new session's own page, with its reason.
 #[server(prefix = "/api/ui", endpoint = "move_session")]
 pub async fn move_session(
     id: String,
     #[server(default)] back: String,
+    #[server(default)] shown_ip: String,
 ) -> Result<(), ServerFnError> {
     let Visit { portal, actor, .. } = Visit::current();
-    let moved = async { portal.access.move_session(&actor, parsed("id", &id)?).await };
+    let moved = async {
+        check_shown_ip(&actor, &shown_ip)?;
+        portal.access.move_session(&actor, parsed("id", &id)?).await
+    };
     match moved.await {
         Ok((session, _)) if session.state == SessionState::Open => {
             way_back(&back, &session.id.to_string()).succeed(Notice::SessionMoved);

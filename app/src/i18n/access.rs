@@ -118,6 +118,10 @@ texts! {
         daemon: "Daemon" | "Servicio",
         state_hint: "This portal asks each router every 10 seconds." | "Este portal pregunta a cada router cada 10 segundos.",
         sessions_held: "Sessions it holds" | "Sesiones que mantiene",
+        sessions_title: "Sessions on this router" | "Sesiones en este router",
+        sessions_caption: "Not over yet, the newest first" | "Aún no terminadas, la más reciente primero",
+        sessions_empty: "No session runs over this router" | "Ninguna sesión pasa por este router",
+        sessions_empty_hint: "What is opened on one of its services is listed here with its traffic." | "Lo que se abra en uno de sus servicios aparece aquí con su tráfico.",
         removal: "Remove the router" | "Eliminar el router",
     }
 }

@@ -66,6 +66,16 @@ code_set! {
         UploadedBefore "uploaded_before" => "This very image was here already. Nothing changed." | "Esta misma imagen ya estaba aquí. Nada ha cambiado.",
         /// A release is published.
         Published "published" => "Published. Devices get it with their next check." | "Publicada. Los dispositivos la reciben en su próxima comprobación.",
+        /// A release waits for a second admin.
+        Requested "requested" => "Noted. Another admin has to agree before devices see it." | "Anotado. Otro administrador debe aceptar antes de que los dispositivos la vean.",
+        /// A rollout goes on.
+        Resumed "resumed" => "The rollout goes on." | "El despliegue sigue.",
+        /// A rollout stands still.
+        Paused "paused" => "The rollout is paused." | "El despliegue está en pausa.",
+        /// A device's update is to stop.
+        ActionCancelled "action_cancelled" => "The device is told to stop with its next word." | "Se le dice al dispositivo que pare en cuanto vuelva a hablar.",
+        /// A device may try again.
+        ActionRetried "action_retried" => "The device is offered the release again with its next check." | "El dispositivo vuelve a recibir la oferta en su próxima comprobación.",
         /// A release is withdrawn.
         Withdrawn "withdrawn" => "Withdrawn. Devices are no longer offered it." | "Retirada. Ya no se ofrece a los dispositivos.",
         /// An invitation ended.
@@ -110,6 +120,8 @@ code_set! {
         LastAdmin codes::LAST_ADMIN => "This is the last admin. Make another admin first." | "Es la última cuenta de administración. Crea otra primero.",
         /// The visitor and the service speak different address families.
         AddressFamily codes::ADDRESS_FAMILY => "You reach the portal over one kind of address (IPv4 or IPv6) and this service has the other. Reach the portal over the service's kind and open it there." | "Llegas al portal con un tipo de dirección (IPv4 o IPv6) y este servicio tiene el otro. Entra al portal con el tipo del servicio y ábrelo allí.",
+        /// The visitor's address is another one than the page showed.
+        AddressChanged codes::ADDRESS_CHANGED => "Your address is another one now than this page showed before, so nobody was let in. Look at your present address below and try again." | "Tu dirección ya no es la que mostraba esta página, así que no se dejó entrar a nadie. Mira abajo tu dirección actual e inténtalo de nuevo.",
         /// A session limit is reached.
         LimitReached codes::LIMIT_REACHED => "The limit of open sessions is reached. Close one and try again." | "Se alcanzó el límite de sesiones abiertas. Cierra una e inténtalo de nuevo.",
         /// The service is open as often as it may be.
@@ -122,8 +134,24 @@ code_set! {
         InviterLimitReached codes::INVITER_LIMIT_REACHED => "Whoever invited you has too many sessions open now. Try again later, or ask them to close one." | "Quien te invitó tiene ahora demasiadas sesiones abiertas. Inténtalo más tarde o pídele que cierre una.",
         /// The upload is over the limit.
         TooLarge codes::TOO_LARGE => "The file is larger than this portal takes. Nothing was kept." | "El archivo es más grande de lo que acepta este portal. No se guardó nada.",
+        /// The project has no room for the image.
+        QuotaExceeded codes::QUOTA_EXCEEDED => "The project has no room for this image. Nothing was kept. Delete drafts that nobody needs, or raise the project's quota." | "El proyecto no tiene sitio para esta imagen. No se guardó nada. Borra borradores que nadie necesite o amplía la cuota del proyecto.",
         /// A field's value cannot be taken.
         Invalid codes::INVALID => "One entry cannot be taken. It is marked below." | "Un dato no es válido. Está marcado abajo.",
+        /// The image is cut off.
+        ImageTruncated codes::IMAGE_TRUNCATED => "The image is cut off: it ends before everything that its headers announce. Nothing was kept. Build or fetch it again." | "La imagen está cortada: termina antes de todo lo que anuncian sus cabeceras. No se guardó nada. Compílala u obtenla de nuevo.",
+        /// The image's checksum is wrong.
+        ImageChecksum codes::IMAGE_CHECKSUM => "The image is damaged: its checksum is wrong, and no device would start it. Nothing was kept. Build or fetch it again." | "La imagen está dañada: su suma de comprobación no es correcta y ningún dispositivo la arrancaría. No se guardó nada. Compílala u obtenla de nuevo.",
+        /// The SHA-256 appended to the image is wrong.
+        ImageHash codes::IMAGE_HASH => "The image is damaged: the SHA-256 at its end is wrong, and no device would start it. Nothing was kept. Build or fetch it again." | "La imagen está dañada: el SHA-256 de su final no es correcto y ningún dispositivo la arrancaría. No se guardó nada. Compílala u obtenla de nuevo.",
+        /// The image is for another chip.
+        ImageChip codes::IMAGE_CHIP => "The image is built for a chip that this project does not name. Choose the image for its chip, or add the chip to the project's hardware." | "La imagen está compilada para un chip que este proyecto no nombra. Elige la imagen de su chip o añade el chip al hardware del proyecto.",
+        /// The image's security version fell.
+        ImageSecureVersion codes::IMAGE_SECURE_VERSION => "The image's security version is lower than that of a published release, so devices with anti-rollback would not start it. Build it with a higher one." | "La versión de seguridad de la imagen es menor que la de una versión publicada, así que los dispositivos con protección contra retrocesos no la arrancarían. Compílala con una mayor.",
+        /// The image belongs to another firmware.
+        ImageName codes::IMAGE_NAME => "The image calls its firmware otherwise than the newest published release. Check that it belongs to this project, then publish it anyway." | "La imagen llama a su firmware de otro modo que la última versión publicada. Comprueba que es de este proyecto y publícala de todos modos.",
+        /// The image was built as another version.
+        ImageVersion codes::IMAGE_VERSION => "The image was built as another version than it was uploaded as. Check which is right, then publish it anyway or upload it anew." | "La imagen se compiló como otra versión que la indicada al subirla. Comprueba cuál es la correcta y publícala de todos modos o súbela de nuevo.",
         /// Too many tries.
         TooMany codes::TOO_MANY => "Too many tries. Wait a minute, then try again." | "Demasiados intentos. Espera un minuto e inténtalo de nuevo.",
         /// A fault of ours.
@@ -233,6 +261,46 @@ pub fn field_text(field: &str, problem: Problem, lang: Lang) -> &'static str {
         "group" | "current_fw" => (
             "At most 80 characters fit, without control characters.",
             "Caben 80 caracteres como máximo, sin caracteres de control.",
+        ),
+        "percent" => (
+            "Enter a whole number from 0 to 100.",
+            "Escribe un número entero de 0 a 100.",
+        ),
+        "error_threshold_percent" => (
+            "Enter a whole number from 1 to 100, or leave it empty.",
+            "Escribe un número entero de 1 a 100 o déjalo vacío.",
+        ),
+        "groups" => (
+            "Write one group a line: 16 at most, each named once, 80 characters at most.",
+            "Escribe un grupo por línea: 16 como máximo, cada uno una vez, de 80 caracteres como máximo.",
+        ),
+        "starts_at" => (
+            "A moment looks like 2026-01-31T22:00, in UTC.",
+            "Un momento tiene la forma 2026-01-31T22:00, en UTC.",
+        ),
+        "window" => (
+            "Choose two different hours, or any hour in both.",
+            "Elige dos horas distintas, o cualquier hora en ambas.",
+        ),
+        "deadline_minutes" => (
+            "Enter whole minutes from 5 to 43200 (30 days), or leave it empty.",
+            "Escribe minutos enteros de 5 a 43200 (30 días) o déjalo vacío.",
+        ),
+        "min_version" => (
+            "A version looks like 1.4.0; leave it empty for any.",
+            "Una versión tiene la forma 1.4.0; déjala vacía para cualquiera.",
+        ),
+        "poll_s" => (
+            "Enter whole seconds from 5 to 86400 (a day).",
+            "Escribe segundos enteros de 5 a 86400 (un día).",
+        ),
+        "quota_bytes" => (
+            "Enter whole MiB, or leave it empty for no limit.",
+            "Escribe MiB enteros o déjalo vacío si no hay límite.",
+        ),
+        "controller_id" => (
+            "At most 128 letters, digits, dots, colons, dashes, underscores and @ fit.",
+            "Caben 128 letras, dígitos, puntos, dos puntos, guiones, guiones bajos y @ como máximo.",
         ),
         "device_id" => (
             "A device id is a UUID.",

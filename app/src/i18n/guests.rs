@@ -57,10 +57,11 @@ texts! {
         session_title: "{service} for you" | "{service} para ti",
         ends_at: "It closes by itself" | "Se cierra solo",
         reached_at: "Where it is reached" | "Dónde se alcanza",
-        pending: "The router is being asked to let your address in. This page looks again every 2 seconds." | "Se está pidiendo al router que deje entrar tu dirección. Esta página vuelve a mirar cada 2 segundos.",
+        pending: "The router is being asked to let your address in. This page shows by itself what comes of it." | "Se está pidiendo al router que deje entrar tu dirección. Esta página muestra sola el resultado.",
         closing: "It is being closed." | "Se está cerrando.",
         closed: "It is closed. Nobody gets in through it any more." | "Está cerrado. Ya nadie entra por ahí.",
         failed: "The router did not open it, and this is not counted as a use. Try again in a minute; if it goes on, tell whoever invited you." | "El router no lo abrió y esto no cuenta como uso. Inténtalo en un minuto; si sigue así, díselo a quien te invitó.",
+        soon_note: "It ends soon. Finish what you are doing." | "Termina pronto. Acaba lo que estés haciendo.",
         back: "Back to the invitation" | "Volver a la invitación",
     }
 }

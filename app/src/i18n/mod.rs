@@ -13,6 +13,7 @@ mod firmware;
 mod guests;
 mod lang;
 mod owner;
+mod rollouts;
 
 pub use access::{Routers, Services, Users};
 pub use admin::{Audit, Errors, Styleguide};
@@ -22,6 +23,7 @@ pub use firmware::{Device, Project, Projects, Release, Tokens, Upload};
 pub use guests::{Guest, Invitations};
 pub use lang::Lang;
 pub use owner::{Account, Dashboard, Login, Sessions, Setup};
+pub use rollouts::{Connect, Image, Rollout};
 
 /// Declares the texts of one page, each in English and Spanish.
 macro_rules! texts {
@@ -73,6 +75,9 @@ catalogue! {
     projects: Projects,
     project: Project,
     release: Release,
+    image: Image,
+    rollout: Rollout,
+    connect: Connect,
     device: Device,
     tokens: Tokens,
     upload: Upload,

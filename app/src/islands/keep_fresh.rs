@@ -1,13 +1,16 @@
 //! A page that shows what changes without being loaded again.
 //!
 //! The portal says over an event stream that something changed, not what the page should look
-//! like: the page is fetched anew, and of it only the parts that read otherwise are exchanged. Where
-//! the stream fails for good the page is fetched every 15 s. A hidden page lets go of its stream,
-//! of which a browser has few over HTTP/1, and catches up when it is seen again.
+//! like: the page is fetched anew, and of it only the parts that read otherwise are exchanged. It is
+//! also fetched with each connection, since something may have happened before. Where the stream
+//! fails for good, or there is none, the page is fetched every 15 s. A hidden page lets go of its stream,
+//! of which a browser has few over HTTP/1, and catches up when it is seen again. A part in which
+//! somebody chooses or is asked something waits until they are done.
 //!
 //! The markup: a part bears its name in `data-live`, what it says in short in `data-rev`, and
 //! perhaps in `data-says` what is announced when it changed. Parts may lie in parts. `.live` holds
-//! the stream's address in `data-events`, and an empty status for announcements.
+//! the stream's address in `data-events`, and an empty status for announcements. A link with
+//! `data-lead-in` is where the reader is to be by now: the browser goes there at once.
 
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
@@ -24,6 +27,8 @@ use super::{countdown, data, listener, part, say};
 
 const POLL: Duration = Duration::from_secs(15);
 const PATIENCE_MS: u32 = 10_000;
+/// So long a click may last that takes the focus from a field of a part that has to wait.
+const CLICK_LASTS: Duration = Duration::from_secs(1);
 const CLOSED: u16 = 2;
 const EVENTS: [&str; 3] = ["session", "services", "missed"];
 
@@ -41,13 +46,14 @@ fn keep_fresh(root: Element) {
         live: part(&root, ".live"),
         now: Rc::default(),
     };
+    page.lead_in(&document());
     page.listen();
+    page.catch_up_after_use();
     let shown = page.clone();
     let on_visibility = listener(move |_: Event| {
         shown.let_go();
         if !document().hidden() {
             shown.listen();
-            shown.look();
         }
     });
     document().set_onvisibilitychange(Some(&on_visibility));
@@ -59,20 +65,38 @@ struct Page {
     now: Rc<RefCell<Now>>,
 }
 
+/// Whether the page is being fetched.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Look {
+    #[default]
+    Idle,
+    Fetching,
+    /// Something changed meanwhile, so it is fetched once more.
+    FetchingThenAgain,
+}
+
 /// What goes on.
 #[derive(Default)]
 struct Now {
     stream: Option<EventSource>,
     poll: Option<IntervalHandle>,
-    is_looking: bool,
-    /// Something changed while the page was being fetched.
-    looks_again: bool,
-    was_connected: bool,
+    look: Look,
+    /// A part reads otherwise, but was in use.
+    is_behind: bool,
+    /// The browser is on its way elsewhere: another look would only start that anew.
+    is_leaving: bool,
 }
 
 impl Page {
     fn listen(&self) {
-        let Ok(stream) = EventSource::new(&data(&self.live, "data-events")) else {
+        if self.now.borrow().is_leaving {
+            return;
+        }
+        let events = data(&self.live, "data-events");
+        if events.is_empty() {
+            return self.poll();
+        }
+        let Ok(stream) = EventSource::new(&events) else {
             return self.poll();
         };
         let changed = self.clone();
@@ -81,7 +105,7 @@ impl Page {
             let _added = stream.add_event_listener_with_callback(name, &on_event);
         }
         let connected = self.clone();
-        stream.set_onopen(Some(&listener(move |_: Event| connected.note_connection())));
+        stream.set_onopen(Some(&listener(move |_: Event| connected.look())));
         let (failed, own) = (self.clone(), stream.clone());
         stream.set_onerror(Some(&listener(move |_: Event| {
             // Otherwise the browser connects again by itself.
@@ -92,15 +116,8 @@ impl Page {
         self.now.borrow_mut().stream = Some(stream);
     }
 
-    /// Between two connections something may have happened.
-    fn note_connection(&self) {
-        let was_connected = std::mem::replace(&mut self.now.borrow_mut().was_connected, true);
-        if was_connected {
-            self.look();
-        }
-    }
-
     fn poll(&self) {
+        self.look();
         let page = self.clone();
         let poll = set_interval_with_handle(move || page.look(), POLL).ok();
         self.now.borrow_mut().poll = poll;
@@ -114,16 +131,38 @@ impl Page {
         if let Some(poll) = now.poll.take() {
             poll.clear();
         }
-        now.was_connected = false;
+    }
+
+    /// Looks again when somebody leaves a field or folds a question away, if a part waited for that.
+    fn catch_up_after_use(&self) {
+        let page = self.clone();
+        let on_left = listener(move |_: Event| {
+            let page = page.clone();
+            set_timeout(
+                move || {
+                    if page.now.borrow().is_behind {
+                        page.look();
+                    }
+                },
+                CLICK_LASTS,
+            );
+        });
+        for name in ["focusout", "toggle"] {
+            let _added = document().add_event_listener_with_callback_and_bool(name, &on_left, true);
+        }
     }
 
     /// Fetches the page; one fetch at a time.
     fn look(&self) {
         let mut now = self.now.borrow_mut();
-        now.looks_again = now.is_looking;
-        if !now.is_looking {
-            now.is_looking = self.fetch().is_some();
+        if now.is_leaving {
+            return;
         }
+        now.look = match now.look {
+            Look::Idle if self.fetch().is_some() => Look::Fetching,
+            Look::Idle => Look::Idle,
+            Look::Fetching | Look::FetchingThenAgain => Look::FetchingThenAgain,
+        };
     }
 
     fn fetch(&self) -> Option<()> {
@@ -147,8 +186,7 @@ impl Page {
             self.exchange(&fresh);
         }
         let mut now = self.now.borrow_mut();
-        now.is_looking = false;
-        if std::mem::take(&mut now.looks_again) {
+        if std::mem::take(&mut now.look) == Look::FetchingThenAgain {
             drop(now);
             self.look();
         }
@@ -164,21 +202,44 @@ impl Page {
         let Ok(parts) = document().query_selector_all("[data-live]") else {
             return;
         };
-        let mut says = String::new();
+        let (mut says, mut is_behind) = (String::new(), false);
         for place in 0..parts.length() {
             let old = parts.item(place).and_then(|node| node.dyn_into().ok());
-            if let Some(new) = old.and_then(|old| exchange_part(&old, fresh)) {
-                says = says + &data(&new, "data-says") + " ";
+            match old.map(|old| exchange_part(&old, fresh)) {
+                Some(Exchange::Done(new)) => says = says + &data(&new, "data-says") + " ",
+                Some(Exchange::Waits) => is_behind = true,
+                Some(Exchange::Nothing) | None => {}
             }
         }
+        self.now.borrow_mut().is_behind = is_behind;
         if !says.trim().is_empty() {
             say(&part(&self.live, "[role=status]"), says.trim());
+        }
+        self.lead_in(fresh);
+    }
+
+    /// Goes where the page leads, even when the part with the link waits. The page that waited
+    /// gives its place in the history away: going back must not lead in again.
+    fn lead_in(&self, there: &Document) {
+        if let Ok(Some(link)) = there.query_selector("a[data-lead-in]") {
+            self.let_go();
+            self.now.borrow_mut().is_leaving = true;
+            let _leaving = window().location().replace(&data(&link, "href"));
         }
     }
 }
 
-/// Answers the new part if there is one and it took the old one's place.
-fn exchange_part(old: &Element, fresh: &Document) -> Option<HtmlElement> {
+/// What became of a part.
+enum Exchange {
+    /// This one took the old one's place.
+    Done(HtmlElement),
+    /// It reads otherwise, but is in use.
+    Waits,
+    /// It reads as before, or is gone.
+    Nothing,
+}
+
+fn exchange_part(old: &Element, fresh: &Document) -> Exchange {
     let name = data(old, "data-live");
     let new: Option<HtmlElement> = fresh
         .query_selector(&format!("[data-live=\"{name}\"]"))
@@ -189,21 +250,26 @@ fn exchange_part(old: &Element, fresh: &Document) -> Option<HtmlElement> {
         .as_ref()
         .is_some_and(|new| data(new, "data-rev") == data(old, "data-rev"));
     // A part of a part that was exchanged is new already.
-    if is_same || !old.is_connected() || is_in_use(old) {
-        return None;
+    if is_same || !old.is_connected() {
+        return Exchange::Nothing;
+    }
+    if is_in_use(old) {
+        return Exchange::Waits;
     }
     let had_focus = has_focus(old);
     let Some(new) = new else {
         old.remove();
-        return None;
+        return Exchange::Nothing;
     };
-    old.replace_with_with_node_1(&new).ok()?;
+    if old.replace_with_with_node_1(&new).is_err() {
+        return Exchange::Nothing;
+    }
     countdown::start_within(&new);
     if had_focus {
         let _set = new.set_attribute("tabindex", "-1");
         let _focused = new.focus();
     }
-    Some(new)
+    Exchange::Done(new)
 }
 
 fn has_focus(part: &Element) -> bool {

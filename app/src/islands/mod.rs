@@ -19,7 +19,9 @@ use web_sys::{Element, HtmlElement, js_sys::Function};
 
 pub mod copy_button;
 pub mod countdown;
+mod image_version;
 pub mod keep_fresh;
+mod memory;
 pub mod upload;
 
 pub use copy_button::CopyButton;

@@ -10,8 +10,10 @@ use uuid::Uuid;
 use super::{
     loading::loaded,
     session_parts::{
-        CloseSession, Direct, Extend, GuestMark, MoveHere, OpenService, WayIn, session_rev,
+        CloseSession, Direct, Extend, GuestMark, MoveHere, OpenService, WayIn, family,
+        other_family, session_rev, shown_ip,
     },
+    waking::step_text,
 };
 use crate::{
     components::{
@@ -62,23 +64,34 @@ fn YourAddress() -> impl IntoView {
         None => (None, texts.address_unknown.to_owned()),
     };
     let shown = match address {
-        Some(address) => view! { <code>{address}</code> }.into_any(),
+        Some(address) => {
+            let family = family(&address);
+            view! { <code>{address}</code> " (" {family} ")" }.into_any()
+        }
         None => view! { <Badge tone=Tone::Warn label=page.messages().common.unknown /> }.into_any(),
     };
+    let part = LivePart {
+        name: "your-address".to_owned(),
+        rev: shown_ip(&page),
+        says: Some(note.clone()),
+    };
     view! {
-        <Card>
-            <p>{texts.your_address} ": " {shown}</p>
-            <p class="muted">{note}</p>
-        </Card>
+        <KeptFresh part=part>
+            <Card>
+                <p>{texts.your_address} ": " {shown}</p>
+                <p class="muted">{note}</p>
+            </Card>
+        </KeptFresh>
     }
 }
 
 #[component]
 fn OpenNow(services: Vec<Service>, live: Vec<AccessSession>) -> impl IntoView {
-    let texts = &PageContext::current().messages().dashboard;
+    let page = PageContext::current();
+    let texts = &page.messages().dashboard;
     let part = LivePart {
         name: "open-now".to_owned(),
-        rev: live.iter().map(session_rev).collect(),
+        rev: live.iter().map(session_rev).collect::<String>() + &shown_ip(&page),
         says: None,
     };
     let empty = live.is_empty() && !services.is_empty();
@@ -121,7 +134,12 @@ fn OpenTile(session: AccessSession, service: Option<Service>) -> impl IntoView {
         }
         .into_any()
     } else {
-        view! { <p>{texts.busy}</p> }.into_any()
+        let of_sessions = &PageContext::current().messages().sessions;
+        let text = match session.step {
+            None => texts.busy,
+            step @ Some(_) => step_text(step, of_sessions),
+        };
+        view! { <p>{text}</p> }.into_any()
     };
     view! {
         <ServiceTile icon=icon name=session.service_name.clone() description=description>
@@ -166,7 +184,8 @@ fn Tile(
     reach: Option<ServiceReach>,
     session: Option<AccessSession>,
 ) -> impl IntoView {
-    let texts = &PageContext::current().messages().dashboard;
+    let page = PageContext::current();
+    let texts = &page.messages().dashboard;
     let state = session
         .as_ref()
         .map_or(SessionState::Closed, |session| session.state);
@@ -177,21 +196,22 @@ fn Tile(
     );
     let live = LivePart {
         name: format!("service-{}", service.id),
-        rev: session.iter().map(session_rev).collect(),
+        rev: session.iter().map(session_rev).collect::<String>() + &shown_ip(&page),
         says: Some(format!("{name}: {}", state_word(state.as_str()))),
     };
     let id = service.id;
-    let page = PageContext::current();
     let invite = links::new_invitation()
         .with("service", &id.to_string())
         .into_url();
     let direct = page.client_ip.and_then(|ip| direct_way(&service, ip));
+    let obstacle = other_family(&page, &service.lan_ip);
     let action = match session {
         Some(session) if session.state == SessionState::Open => {
             view! { <p>{texts.open_until} " " <Time at_ms=session.expires_at.0 /></p> }.into_any()
         }
         Some(_) => view! { <p>{texts.busy}</p> }.into_any(),
         None if direct.is_some() => ().into_any(),
+        None if obstacle.is_some() => view! { <p class="muted">{obstacle}</p> }.into_any(),
         None => view! { <OpenService service=service button=texts.open /> }.into_any(),
     };
     view! {

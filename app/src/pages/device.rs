@@ -3,28 +3,28 @@
 use gatehouse_core::Result;
 use gatehouse_types::{
     Page as Part,
-    firmware::{Device as Record, DeviceTokenInfo, ReportEntry, TokenQuery},
+    firmware::{Device as Record, DeviceTokenInfo, TokenQuery},
     limits,
 };
 use leptos::prelude::*;
 use uuid::Uuid;
 
 use super::{
-    devices::{last_seen, last_state, running},
+    device_secret::{Fresh, connect_section, fresh_secret, take_fresh},
+    device_timeline::{self, Line},
+    devices::{channel_choices, last_seen, last_state, running},
     loading::{loaded, path_value, typed},
-    project::ask_command,
     projects::no_jwt_banner,
+    release::channel_word,
     tokens::token_table,
 };
 use crate::{
     components::{
-        Banner, Button, Card, CodeBlock, Confirm, DataTable, EmptyState, Fact, Facts,
-        IslandScripts, NextPage, Page, PostForm, Section, StateBadge, TextArea, TextField, Time,
-        Tone,
+        Button, Card, Confirm, EmptyState, Fact, Facts, KeptFresh, LivePart, NextPage, Page,
+        PolledUpdates, PostForm, Section, SelectField, TextArea, TextField, Time,
     },
     context::PageContext,
     format::fill,
-    forms::once::{self, Secret},
     links,
     visit::Visit,
 };
@@ -34,23 +34,13 @@ const TOKENS_SHOWN: i64 = 10;
 
 struct Found {
     device: Record,
-    reports: Vec<ReportEntry>,
+    lines: Vec<Line>,
     tokens: Part<DeviceTokenInfo>,
     fresh: Fresh,
     public_url: String,
 }
 
-/// A secret that was made a moment ago.
-enum Fresh {
-    /// The URL names none.
-    NotAsked,
-    /// Here it is, this once.
-    Here(Secret),
-    /// It was shown before, or waited for too long.
-    Gone,
-}
-
-/// One device: what it runs and reports, its tokens, and its settings.
+/// One device: what it runs, its update and its past, its tokens, and its settings.
 #[component]
 pub fn Device() -> impl IntoView {
     let visit = Visit::current();
@@ -71,29 +61,22 @@ async fn load(visit: &Visit, page: &PageContext, project: &str, id: Uuid) -> Res
         limit: Some(TOKENS_SHOWN),
         after: None,
     };
+    let events = firmware.device_timeline(actor, project, id).await?;
+    let reports = firmware.list_reports(actor, project, id).await?;
     Ok(Found {
         device: firmware.device(actor, project, id).await?,
-        reports: firmware.list_reports(actor, project, id).await?,
+        lines: device_timeline::merged(events, reports),
         tokens: firmware.list_tokens(actor, &query).await?,
         fresh: take_fresh(visit, page),
         public_url: visit.public_url.to_string(),
     })
 }
 
-fn take_fresh(visit: &Visit, page: &PageContext) -> Fresh {
-    let Some(id) = page.query_value("shown") else {
-        return Fresh::NotAsked;
-    };
-    let id: Option<Uuid> = id.parse().ok();
-    id.and_then(|id| once::take(&visit.actor, id, page.now_ms))
-        .map_or(Fresh::Gone, Fresh::Here)
-}
-
 fn show(found: Found) -> impl IntoView {
     let texts = &PageContext::current().messages().device;
     let Found {
         device,
-        reports,
+        lines,
         tokens,
         fresh,
         public_url,
@@ -104,7 +87,16 @@ fn show(found: Found) -> impl IntoView {
         device.project.clone(),
     );
     let current_fw = device.current_version.as_deref().unwrap_or("1.0.0");
+    let connect = connect_section(&device, &fresh, &public_url);
     let fresh = fresh_secret(fresh, &public_url, current_fw);
+    let rev = device_timeline::rev(&device, &lines);
+    let part = |name: &str| LivePart {
+        name: name.to_owned(),
+        rev: rev.clone(),
+        says: None,
+    };
+    let (known, update, past) = (part("known"), part("update"), part("past"));
+    let current = device_timeline::current(&device);
     let tokens = token_list(&device, tokens);
     let token_form = token_form(&device, current_fw);
     let settings = settings(&device);
@@ -112,46 +104,22 @@ fn show(found: Found) -> impl IntoView {
         <Page title=title back=up>
             {no_jwt_banner()}
             {fresh}
-            {facts(device)}
-            <Section title=texts.reports>{report_list(reports)}</Section>
+            <KeptFresh part=known>{facts(device)}</KeptFresh>
+            <Section title=texts.update_title>
+                <KeptFresh part=update>{current}</KeptFresh>
+            </Section>
+            <Section title=texts.timeline>
+                <KeptFresh part=past>{device_timeline::timeline(lines)}</KeptFresh>
+            </Section>
             <Section title=texts.tokens>{tokens}</Section>
             <Section title=texts.make_token>
                 <Card>{token_form}</Card>
             </Section>
+            {connect}
             <Section title=texts.settings>{settings}</Section>
+            <PolledUpdates />
         </Page>
     }
-}
-
-fn fresh_secret(fresh: Fresh, public_url: &str, current_fw: &str) -> AnyView {
-    let messages = PageContext::current().messages();
-    let texts = &messages.device;
-    let (label, hint, token, command) = match fresh {
-        Fresh::NotAsked | Fresh::Here(Secret::InvitationLink(_)) => return ().into_any(),
-        Fresh::Gone => {
-            return view! { <Banner tone=Tone::Idle>{texts.shown_before}</Banner> }.into_any();
-        }
-        Fresh::Here(Secret::TargetToken(token)) => {
-            (texts.target_token, texts.target_token_hint, token, None)
-        }
-        Fresh::Here(Secret::DownloadToken(token)) => {
-            let command = ask_command(public_url, &token, current_fw);
-            (texts.token, texts.make_token_hint, token, Some(command))
-        }
-    };
-    let command = command.map(
-        |command| view! { <CodeBlock label=messages.project.ask_label text=command copy=true /> },
-    );
-    view! {
-        <IslandScripts />
-        <Section title=label>
-            <Banner tone=Tone::Warn>{messages.common.shown_once}</Banner>
-            <p>{hint}</p>
-            <CodeBlock label=label text=token copy=true />
-            {command}
-        </Section>
-    }
-    .into_any()
 }
 
 fn facts(device: Record) -> impl IntoView {
@@ -162,6 +130,10 @@ fn facts(device: Record) -> impl IntoView {
     } else {
         device.group
     };
+    let controller_id = device
+        .controller_id
+        .map(|id| view! { <Fact term=texts.controller_id><code>{id}</code></Fact> });
+    let channel = channel_word(device.channel);
     let attributes = device
         .attributes
         .into_iter()
@@ -170,7 +142,9 @@ fn facts(device: Record) -> impl IntoView {
     view! {
         <Facts>
             <Fact term=messages.project.device_id><code>{device.device_id.to_string()}</code></Fact>
+            {controller_id}
             <Fact term=messages.project.group>{group}</Fact>
+            <Fact term=texts.channel>{channel}</Fact>
             <Fact term=texts.current>{running(device.current_version)}</Fact>
             <Fact term=texts.last_report>{last_state(device.last_state)}</Fact>
             <Fact term=common.last_seen>{last_seen(device.last_seen_at)}</Fact>
@@ -178,35 +152,6 @@ fn facts(device: Record) -> impl IntoView {
             {attributes}
         </Facts>
     }
-}
-
-fn report_list(reports: Vec<ReportEntry>) -> AnyView {
-    let messages = PageContext::current().messages();
-    let texts = &messages.device;
-    if reports.is_empty() {
-        return view! { <EmptyState title=texts.no_reports_title hint=texts.no_reports_hint /> }
-            .into_any();
-    }
-    let heads = vec![
-        texts.report_at,
-        messages.project.version,
-        messages.common.state,
-        texts.report_detail,
-    ];
-    let rows = reports
-        .into_iter()
-        .map(|report| {
-            view! {
-                <tr>
-                    <td><Time at_ms=report.at.0 /></td>
-                    <td><code>{report.version}</code></td>
-                    <td><StateBadge state=report.state.as_str() /></td>
-                    <td class="words">{report.detail}</td>
-                </tr>
-            }
-        })
-        .collect_view();
-    view! { <DataTable caption=texts.reports_caption heads=heads>{rows}</DataTable> }.into_any()
 }
 
 fn token_list(device: &Record, tokens: Part<DeviceTokenInfo>) -> AnyView {
@@ -300,6 +245,7 @@ fn change_form(device: &Record) -> impl IntoView + use<> {
         .collect();
     let name = typed(&page, "name", &device.name);
     let group = typed(&page, "group", &device.group);
+    let channel = typed(&page, "channel", device.channel.as_str());
     let attributes = typed(&page, "attributes", &attributes.join("\n"));
     view! {
         <PostForm action="/api/ui/change_device">
@@ -318,6 +264,12 @@ fn change_form(device: &Record) -> impl IntoView + use<> {
                 value=group
                 max_chars=limits::NAME_MAX_CHARS
             />
+            <SelectField
+                name="channel"
+                label=messages.device.channel
+                options=channel_choices()
+                selected=channel
+            />
             <TextArea
                 name="attributes"
                 label=messages.device.attributes
@@ -334,13 +286,14 @@ mod tests {
     use super::*;
     use crate::{
         context::tests::context,
+        forms::once::Secret,
         pages::firmware_tests::{assert_sound, demo_device, render},
     };
 
     fn page(fresh: Fresh) -> String {
         let found = Found {
             device: demo_device(),
-            reports: Vec::new(),
+            lines: Vec::new(),
             tokens: Part {
                 items: Vec::new(),
                 next: None,
@@ -352,12 +305,14 @@ mod tests {
     }
 
     #[test]
-    fn the_page_without_a_fresh_secret_loads_no_wasm() {
+    fn the_page_says_how_to_connect_the_device_and_keeps_fresh() {
         let html = page(Fresh::NotAsked);
         assert!(
-            !html.contains("<script") && html.contains("room=hall"),
+            html.contains("room=hall") && html.contains("target_name = 0000"),
             "{html}"
         );
+        assert!(html.contains("data-live=\"update\"") && html.contains("TARGET_TOKEN"));
+        assert_eq!(html.matches("class=\"live\"").count(), 1);
         assert_sound(&html);
     }
 
@@ -365,7 +320,9 @@ mod tests {
     fn a_fresh_token_comes_with_the_command_that_uses_it() {
         let html = page(Fresh::Here(Secret::DownloadToken("jwt.jwt.jwt".to_owned())));
         assert!(html.contains("Authorization: Bearer jwt.jwt.jwt"), "{html}");
-        assert!(html.contains("current_fw=1.0.1") && html.contains("<script"));
+        assert!(html.contains("current_fw=1.0.1") && html.contains("?token=jwt.jwt.jwt"));
+        let lasting = page(Fresh::Here(Secret::TargetToken("t0t0".to_owned())));
+        assert!(lasting.contains("targettoken = \"t0t0\""), "{lasting}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use gatehouse_types::{
     Page as Part, PageQuery,
     firmware::{Device, Project, ReportState},
     limits,
+    rollout::Channel,
 };
 use leptos::prelude::*;
 
@@ -14,8 +15,8 @@ use super::{
 };
 use crate::{
     components::{
-        Button, Card, DataTable, EmptyState, NextPage, Page, PostForm, Section, StateBadge,
-        TextField, Time,
+        Button, Card, Choice, DataTable, EmptyState, NextPage, Page, PostForm, Section,
+        SelectField, StateBadge, TextField, Time, action_state,
     },
     context::PageContext,
     links,
@@ -87,13 +88,14 @@ fn table(devices: Vec<Device>) -> impl IntoView {
 
 fn row(device: Device) -> impl IntoView {
     let href = links::device(&device.project, &device.device_id.to_string()).into_url();
+    let state = newest_state(&device);
     view! {
         <tr>
             <td><a href=href>{device.name}</a></td>
             <td>{device.group}</td>
             <td>{running(device.current_version)}</td>
             <td>{last_seen(device.last_seen_at)}</td>
-            <td>{last_state(device.last_state)}</td>
+            <td>{state}</td>
         </tr>
     }
 }
@@ -114,6 +116,23 @@ pub(super) fn last_seen(at: Option<gatehouse_types::Timestamp>) -> AnyView {
         Some(at) => view! { <Time at_ms=at.0 relative=true /> }.into_any(),
         None => view! { <span class="muted">{never}</span> }.into_any(),
     }
+}
+
+/// How far it is with its newest action; what it last reported when it was offered nothing.
+fn newest_state(device: &Device) -> AnyView {
+    match &device.action {
+        Some(action) => view! { <StateBadge state=action_state(action.state) /> }.into_any(),
+        None => last_state(device.last_state).into_any(),
+    }
+}
+
+/// What a device's channel may be.
+pub(super) fn channel_choices() -> Vec<Choice> {
+    let texts = &PageContext::current().messages().device;
+    vec![
+        Choice::new(Channel::Stable.as_str(), texts.channel_stable),
+        Choice::new(Channel::Beta.as_str(), texts.channel_beta),
+    ]
 }
 
 /// What a device last reported, as a badge.
@@ -142,6 +161,20 @@ fn register_form(project: &str) -> impl IntoView + use<> {
                 hint=texts.group_hint
                 value=typed(&page, "group", "")
                 max_chars=limits::NAME_MAX_CHARS
+            />
+            <SelectField
+                name="channel"
+                label=messages.device.channel
+                options=channel_choices()
+                selected=typed(&page, "channel", Channel::Stable.as_str())
+            />
+            <TextField
+                name="controller_id"
+                label=messages.device.controller_id
+                hint=messages.device.controller_id_hint
+                value=typed(&page, "controller_id", "")
+                max_chars=128
+                mono=true
             />
             <TextField
                 name="device_id"

@@ -50,14 +50,23 @@ fn status_of(problem: Problem) -> StatusCode {
         | Problem::Finished
         | Problem::LastAdmin
         | Problem::AddressFamily
+        | Problem::AddressChanged
         | Problem::LimitReached
         | Problem::ServiceLimitReached
         | Problem::AddressLimitReached
         | Problem::InvitationLimitReached
-        | Problem::InviterLimitReached => StatusCode::CONFLICT,
+        | Problem::InviterLimitReached
+        | Problem::ImageName
+        | Problem::ImageVersion => StatusCode::CONFLICT,
         Problem::BadRequest | Problem::NoClientAddress => StatusCode::BAD_REQUEST,
-        Problem::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Problem::Invalid | Problem::PasswordsDiffer => StatusCode::UNPROCESSABLE_ENTITY,
+        Problem::TooLarge | Problem::QuotaExceeded => StatusCode::PAYLOAD_TOO_LARGE,
+        Problem::Invalid
+        | Problem::PasswordsDiffer
+        | Problem::ImageTruncated
+        | Problem::ImageChecksum
+        | Problem::ImageHash
+        | Problem::ImageChip
+        | Problem::ImageSecureVersion => StatusCode::UNPROCESSABLE_ENTITY,
         Problem::TooMany => StatusCode::TOO_MANY_REQUESTS,
         Problem::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         Problem::Unavailable | Problem::RouterDown => StatusCode::SERVICE_UNAVAILABLE,

@@ -8,6 +8,8 @@ use std::{
 use gatehouse_types::{
     Timestamp,
     firmware::{Device, Project, Release, ReleaseState},
+    image::{AppFacts, EspFacts, ImageFacts, ImageKind},
+    rollout::{Action, ActionState, Approval, Channel, Rollout},
 };
 use hydration_context::SsrSharedContext;
 use leptos::prelude::*;
@@ -32,6 +34,11 @@ pub(super) fn demo_project() -> Project {
         title: "Lámpara".to_owned(),
         description: "In the hall".to_owned(),
         hardware: vec!["esp32s3".to_owned()],
+        two_person_approval: false,
+        registers_unknown_devices: false,
+        has_gateway_token: false,
+        quota_bytes: None,
+        poll_s: 900,
         created_at: Timestamp(0),
     }
 }
@@ -47,7 +54,13 @@ pub(super) fn demo_release(state: ReleaseState) -> Release {
         md5: "c".repeat(32),
         state,
         notes: "First light".to_owned(),
+        channel: Channel::Stable,
+        min_version: None,
+        allow_downgrade: false,
+        rollout: Rollout::default(),
+        approval: Approval::default(),
         image: None,
+        objections: Vec::new(),
         created_at: Timestamp(0),
         published_at: None,
         withdrawn_at: None,
@@ -59,12 +72,59 @@ pub(super) fn demo_device() -> Device {
         device_id: Uuid::from_u128(7),
         project: "lamp".to_owned(),
         name: "Hall".to_owned(),
+        controller_id: None,
         group: "beta".to_owned(),
+        channel: Channel::Stable,
         attributes: BTreeMap::from([("room".to_owned(), "hall".to_owned())]),
         current_version: Some("1.0.1".to_owned()),
         last_state: None,
+        action: None,
         last_seen_at: None,
         created_at: Timestamp(0),
+    }
+}
+
+pub(super) fn demo_action() -> Action {
+    Action {
+        number: 5,
+        device_id: Uuid::from_u128(7),
+        version: "1.0.2".to_owned(),
+        state: ActionState::Downloading,
+        attempt: 1,
+        from_version: Some("1.0.1".to_owned()),
+        progress_percent: Some(40),
+        detail: String::new(),
+        created_at: Timestamp(0),
+        updated_at: Timestamp(0),
+        retry_at: None,
+        finished_at: None,
+    }
+}
+
+/// An image whose checks say so; without an appended hash its checksum is right.
+pub(super) fn demo_image(is_right: Option<bool>) -> ImageFacts {
+    let app = AppFacts {
+        project_name: "lamp-firmware".to_owned(),
+        version: "1.0.2".to_owned(),
+        secure_version: 3,
+        idf_version: "v5.4.2".to_owned(),
+        elf_sha256: "d".repeat(64),
+        built_at: "Aug 11 2025 22:49:56".to_owned(),
+    };
+    let esp = EspFacts {
+        chip: "esp32s3".to_owned(),
+        segments: 6,
+        flash_mode: Some("dio".to_owned()),
+        flash_size: Some("8MB".to_owned()),
+        flash_freq: Some("80m".to_owned()),
+        complete: true,
+        checksum_ok: is_right.unwrap_or(true),
+        hash_ok: is_right,
+        app: Some(app),
+    };
+    ImageFacts {
+        kind: ImageKind::Esp32,
+        esp: Some(esp),
     }
 }
 

@@ -3,20 +3,21 @@
 //! `?token=` is the secret of the link. `?pass=` is given out when a session is opened and shows
 //! that session.
 
-use std::time::Duration;
-
 use gatehouse_core::{Actor, Error, Portal, Result, access::Welcome};
 use gatehouse_types::access::{AccessSession, InvitationState, SessionState};
 use http::{HeaderValue, StatusCode, header::RETRY_AFTER};
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
-use leptos_meta::Meta;
 
-use super::{loading::loaded, session_parts::WayIn};
+use super::{
+    loading::loaded,
+    session_parts::{ShownAddress, WayIn, family, session_rev},
+};
 use crate::{
     components::{
-        Banner, Button, ButtonLink, Card, Chips, Confirm, Fact, Facts, IslandScripts, Look, Page,
-        PostForm, SessionCountdown, StateBadge, Time, Tone, minute_choices,
+        Banner, Button, ButtonLink, Card, Chips, Confirm, Fact, Facts, FreshWithoutScripts,
+        KeptFresh, LivePart, Look, Page, PolledUpdates, PostForm, SessionCountdown, StateBadge,
+        Time, Tone, minute_choices, state_word,
     },
     context::PageContext,
     format::fill,
@@ -24,9 +25,6 @@ use crate::{
     links,
     visit::Visit,
 };
-
-/// How often the page of a pending session looks again.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 enum Found {
     Unknown,
@@ -92,7 +90,7 @@ fn Invited(welcome: Welcome) -> impl IntoView {
             let hint = fill(dashboard.address_hint, &[("ip", &ip)]);
             view! {
                 <Card>
-                    <p>{dashboard.your_address} ": " <code>{ip}</code></p>
+                    <p>{dashboard.your_address} ": " <code>{ip.clone()}</code> " (" {family(&ip)} ")"</p>
                     <p>{hint}</p>
                     <OpenForm welcome=welcome />
                 </Card>
@@ -134,6 +132,7 @@ fn OpenForm(welcome: Welcome) -> impl IntoView {
     view! {
         <PostForm action="/guest">
             <input type="hidden" name="token" value=token />
+            <ShownAddress />
             {choice}
             <Button>{button}</Button>
         </PostForm>
@@ -147,12 +146,20 @@ fn Opened(session: AccessSession) -> impl IntoView {
     let title = fill(texts.session_title, &[("service", &session.service_name)]);
     let close = matches!(session.state, SessionState::Pending | SessionState::Open)
         .then(|| view! { <Close service_name=session.service_name.clone() /> });
+    let part = LivePart {
+        name: "session".to_owned(),
+        rev: session_rev(&session),
+        says: Some(state_word(session.state.as_str()).to_owned()),
+    };
+    let is_pending = session.state == SessionState::Pending;
     let ends = session
         .finished_at
         .is_none()
         .then(|| view! { <Fact term=texts.ends_at><Time at_ms=session.expires_at.0 /></Fact> });
     view! {
         <Page title=title>
+            {is_pending.then(|| view! { <FreshWithoutScripts /> })}
+            <KeptFresh part=part>
             <Standing session=session.clone() />
             <Facts>
                 <Fact term=page.messages().common.state><StateBadge state=session.state.as_str() /></Fact>
@@ -161,7 +168,9 @@ fn Opened(session: AccessSession) -> impl IntoView {
                 {ends}
             </Facts>
             {close}
+            </KeptFresh>
             <BackToInvitation />
+            <PolledUpdates />
         </Page>
     }
 }
@@ -176,8 +185,7 @@ fn Standing(session: AccessSession) -> impl IntoView {
             let (expires_at_ms, href) = (session.expires_at.0, links::again(&page).into_url());
             return view! {
                 <Card>
-                    <IslandScripts />
-                    <SessionCountdown expires_at_ms=expires_at_ms href=href />
+                    <SessionCountdown expires_at_ms=expires_at_ms href=href soon_note=texts.soon_note />
                     <WayIn session=session />
                 </Card>
             }
@@ -188,14 +196,7 @@ fn Standing(session: AccessSession) -> impl IntoView {
         SessionState::Closed => (Tone::Idle, texts.closed),
         SessionState::Failed => (Tone::Bad, texts.failed),
     };
-    let again = (session.state == SessionState::Pending).then(|| {
-        view! { <Meta http_equiv="refresh" content=LOOK_AGAIN.as_secs().to_string() /> }
-    });
-    view! {
-        {again}
-        <Banner tone=tone>{text}</Banner>
-    }
-    .into_any()
+    view! { <Banner tone=tone>{text}</Banner> }.into_any()
 }
 
 #[component]

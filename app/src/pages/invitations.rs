@@ -43,7 +43,7 @@ pub fn Invitations() -> impl IntoView {
             let id: Uuid = id.parse().ok()?;
             match once::take(&actor, id, page.now_ms)? {
                 Secret::InvitationLink(link) => Some(link),
-                Secret::TargetToken(_) | Secret::DownloadToken(_) => None,
+                Secret::TargetToken(_) | Secret::GatewayToken(_) | Secret::DownloadToken(_) => None,
             }
         });
         Ok((listed, fresh))

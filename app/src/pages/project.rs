@@ -2,54 +2,72 @@
 
 use gatehouse_core::Result;
 use gatehouse_types::{
-    Page as Part, PageQuery,
+    Page as Part, PageQuery, Timestamp,
     firmware::{Project as Record, Release},
-    limits,
 };
 use leptos::prelude::*;
 
 use super::{
-    loading::{loaded, path_value, typed},
-    projects::{no_jwt_banner, release_link, text_fields},
-    release::offer_switch,
+    devices::last_seen,
+    loading::{loaded, path_value},
+    project_guide::{PLACEHOLDERS, connect, first_steps},
+    project_settings::{FreshToken, fresh_gateway_token, settings, take_fresh},
+    projects::{no_jwt_banner, release_link},
+    release_offer::next_step,
 };
 use crate::{
     components::{
-        Button, ButtonLink, Card, CodeBlock, Confirm, DataTable, EmptyState, Fact, Facts, Look,
-        Meter, NextPage, Page, PostForm, Section, StateBadge, TextField, Time, size,
+        ButtonLink, DataTable, EmptyState, Fact, Facts, IslandScripts, Look, Meter, NextPage, Page,
+        Section, StateBadge, Time, size,
     },
     context::PageContext,
     format::fill,
-    forms::Way,
     links,
     visit::Visit,
 };
 
+/// So many versions get a bar of their own; the older ones share one.
+const BARS: usize = 8;
+
 struct Found {
     project: Record,
     published: Option<String>,
+    /// The file of the newest published release.
+    file_name: Option<String>,
     releases: Part<Release>,
     /// How many devices run each version; `None` is a device that never said.
     versions: Vec<(Option<String>, i64)>,
+    /// Devices heard of within a day, and the newest word of any.
+    heard_of: (i64, Option<Timestamp>),
+    fresh: FreshToken,
     public_url: String,
 }
 
-/// One project: its releases, what its devices run, and its settings.
+/// One project: what to do next, its releases, what its devices run, and its settings.
 #[component]
 pub fn Project() -> impl IntoView {
     let visit = Visit::current();
+    let page = PageContext::current();
     let name = path_value::<String>("project");
-    let after = PageContext::current().query_value("after");
-    loaded(async move { load(&visit, &name?, after).await }, show)
+    loaded(async move { load(&visit, &page, &name?).await }, show)
 }
 
-async fn load(visit: &Visit, name: &str, after: Option<String>) -> Result<Found> {
+async fn load(visit: &Visit, page: &PageContext, name: &str) -> Result<Found> {
     let (firmware, actor) = (&visit.portal.firmware, &visit.actor);
+    let after = page.query_value("after");
+    let published = firmware.published_versions(actor, name)?.pop();
+    let newest = published
+        .as_deref()
+        .map(|version| firmware.release(actor, name, version))
+        .transpose()?;
     Ok(Found {
         project: firmware.project(actor, name)?,
-        published: firmware.published_versions(actor, name)?.pop(),
+        published,
+        file_name: newest.map(|newest| newest.file_name),
         releases: firmware.list_releases(actor, name, &PageQuery { limit: None, after })?,
         versions: firmware.versions_in_field(actor, name).await?,
+        heard_of: firmware.heard_of(actor, name).await?,
+        fresh: take_fresh(visit, page),
         public_url: visit.public_url.to_string(),
     })
 }
@@ -60,8 +78,11 @@ fn show(found: Found) -> impl IntoView {
     let Found {
         project,
         published,
+        file_name,
         releases,
         versions,
+        heard_of,
+        fresh,
         public_url,
     } = found;
     let up = (
@@ -70,54 +91,75 @@ fn show(found: Found) -> impl IntoView {
     );
     let upload = links::upload(&project.name).into_url();
     let devices = links::devices(&project.name).into_url();
-    let facts = facts(&project, published);
-    let releases = release_list(&project.name, releases);
-    let field = field(&project.name, versions);
-    let ask = ask_command(&public_url, "$TOKEN", "1.0.0");
+    let all: i64 = versions.iter().map(|(_, count)| count).sum();
+    let was_heard = heard_of.1.is_some();
+    let steps = first_steps(&project, &releases.items, all, was_heard);
+    let facts = facts(&project, published, all, heard_of);
+    let releases = release_list(&project, releases);
+    let field = field(&project.name, versions, all);
+    let connect = connect(
+        &public_url,
+        &project.name,
+        file_name.as_deref(),
+        &PLACEHOLDERS,
+    );
     let settings = settings(&project);
     view! {
         <Page title=project.title intro=project.description back=up>
+            <IslandScripts />
             {no_jwt_banner()}
+            {fresh_gateway_token(fresh)}
+            {steps}
             {facts}
             <p class="row">
-                <ButtonLink href=upload>{texts.upload}</ButtonLink>
+                <ButtonLink href=upload look=Look::Plain>{texts.upload}</ButtonLink>
                 <ButtonLink href=devices look=Look::Plain>{texts.devices}</ButtonLink>
             </p>
             <Section title=texts.releases>{releases}</Section>
             <Section title=texts.versions_in_field>{field}</Section>
-            <Section title=texts.ask_title>
-                <p>{texts.ask_hint}</p>
-                <CodeBlock label=texts.ask_label text=ask />
+            <Section title=messages.connect.title>
+                <p>{messages.connect.hint}</p>
+                {connect}
             </Section>
-            <Section title=texts.settings>{settings}</Section>
+            {settings}
         </Page>
     }
 }
 
-fn facts(project: &Record, published: Option<String>) -> impl IntoView + use<> {
+fn facts(
+    project: &Record,
+    published: Option<String>,
+    devices: i64,
+    (heard_of, newest): (i64, Option<Timestamp>),
+) -> impl IntoView + use<> {
     let messages = PageContext::current().messages();
-    let texts = &messages.projects;
+    let (texts, own) = (&messages.projects, &messages.project);
     let hardware = match project.hardware.as_slice() {
         [] => texts.any_hardware.to_owned(),
         chips => chips.join(", "),
     };
     let (name, created_at) = (project.name.clone(), project.created_at);
     let published = release_link(&name, published);
+    let (n, all) = (heard_of.to_string(), devices.to_string());
+    let heard = fill(own.heard_of, &[("n", &n), ("all", &all)]);
     view! {
         <Facts>
             <Fact term=texts.name><code>{name}</code></Fact>
             <Fact term=texts.hardware>{hardware}</Fact>
             <Fact term=texts.latest>{published}</Fact>
+            <Fact term=own.devices_count>{devices}</Fact>
+            <Fact term=own.heard>{heard}</Fact>
+            <Fact term=own.newest_word>{last_seen(newest)}</Fact>
             <Fact term=messages.common.created_at><Time at_ms=created_at.0 /></Fact>
         </Facts>
     }
 }
 
-fn release_list(project: &str, releases: Part<Release>) -> AnyView {
+fn release_list(project: &Record, releases: Part<Release>) -> AnyView {
     let messages = PageContext::current().messages();
     let (texts, common) = (&messages.project, &messages.common);
     if releases.items.is_empty() {
-        let upload = links::upload(project).into_url();
+        let upload = links::upload(&project.name).into_url();
         return view! {
             <EmptyState title=texts.no_releases_title hint=texts.no_releases_hint>
                 <ButtonLink href=upload>{texts.upload}</ButtonLink>
@@ -125,9 +167,10 @@ fn release_list(project: &str, releases: Part<Release>) -> AnyView {
         }
         .into_any();
     }
-    let next = releases
-        .next
-        .map(|after| links::project(project).with("after", &after).into_url());
+    let next = releases.next.map(|after| {
+        let way = links::project(&project.name);
+        way.with("after", &after).into_url()
+    });
     let heads = vec![
         texts.version,
         texts.file_name,
@@ -136,7 +179,8 @@ fn release_list(project: &str, releases: Part<Release>) -> AnyView {
         texts.uploaded_at,
         common.actions,
     ];
-    let rows = releases.items.iter().map(release_row).collect_view();
+    let row = |release| release_row(release, project.two_person_approval);
+    let rows = releases.items.iter().map(row).collect_view();
     view! {
         <DataTable caption=texts.releases heads=heads>{rows}</DataTable>
         <NextPage href=next />
@@ -144,7 +188,7 @@ fn release_list(project: &str, releases: Part<Release>) -> AnyView {
     .into_any()
 }
 
-fn release_row(release: &Release) -> impl IntoView + use<> {
+fn release_row(release: &Release, two_persons: bool) -> impl IntoView + use<> {
     view! {
         <tr>
             <td>{release_link(&release.project, Some(release.version.clone()))}</td>
@@ -152,15 +196,14 @@ fn release_row(release: &Release) -> impl IntoView + use<> {
             <td class="figure">{size(release.size_bytes)}</td>
             <td><StateBadge state=release.state.as_str() /></td>
             <td><Time at_ms=release.created_at.0 /></td>
-            <td>{offer_switch(release)}</td>
+            <td>{next_step(release, two_persons)}</td>
         </tr>
     }
 }
 
-fn field(project: &str, versions: Vec<(Option<String>, i64)>) -> impl IntoView + use<> {
+fn field(project: &str, versions: Vec<(Option<String>, i64)>, total: i64) -> impl IntoView + use<> {
     let texts = &PageContext::current().messages().project;
     let href = links::devices(project).into_url();
-    let total: i64 = versions.iter().map(|(_, count)| count).sum();
     if total == 0 {
         return view! {
             <EmptyState title=texts.no_devices_title hint=texts.no_devices_hint>
@@ -172,79 +215,52 @@ fn field(project: &str, versions: Vec<(Option<String>, i64)>) -> impl IntoView +
     let all = fill(texts.all_devices, &[("n", &total.to_string())]);
     view! {
         {bars(&versions, total)}
-        {bars_as_table(versions)}
+        {bars_as_table(versions, total)}
         <p><a href=href>{all}</a></p>
     }
     .into_any()
 }
 
 fn bars(versions: &[(Option<String>, i64)], total: i64) -> impl IntoView + use<> {
-    let silent = PageContext::current().messages().project.never_said;
-    versions
-        .iter()
-        .map(|(version, count)| {
-            let label = version.clone().unwrap_or_else(|| silent.to_owned());
-            view! { <Meter label=label value=*count max=total /> }
-        })
+    let texts = &PageContext::current().messages().project;
+    let (own, others) = versions.split_at(versions.len().min(BARS));
+    let older: i64 = others.iter().map(|(_, count)| count).sum();
+    let rest = (older > 0).then(|| (texts.older.to_owned(), older));
+    own.iter()
+        .map(|(version, count)| (version_word(version.as_ref()), *count))
+        .chain(rest)
+        .map(|(label, count)| view! { <Meter label=label value=count max=total /> })
         .collect_view()
 }
 
-fn bars_as_table(versions: Vec<(Option<String>, i64)>) -> impl IntoView {
+fn bars_as_table(versions: Vec<(Option<String>, i64)>, total: i64) -> impl IntoView {
     let texts = &PageContext::current().messages().project;
     let rows = versions
         .into_iter()
         .map(|(version, count)| {
-            let version = version.unwrap_or_else(|| texts.never_said.to_owned());
-            view! { <tr><td>{version}</td><td class="figure">{count}</td></tr> }
+            let share = format!("{} %", count * 100 / total.max(1));
+            let version = version_word(version.as_ref());
+            view! {
+                <tr>
+                    <td>{version}</td>
+                    <td class="figure">{count}</td>
+                    <td class="figure">{share}</td>
+                </tr>
+            }
         })
         .collect_view();
+    let heads = vec![texts.version, texts.devices, texts.share];
     view! {
-        <details>
+        <details class="more">
             <summary>{texts.as_table}</summary>
-            <DataTable caption=texts.versions_in_field heads=vec![texts.version, texts.devices]>{rows}</DataTable>
+            <DataTable caption=texts.versions_in_field heads=heads>{rows}</DataTable>
         </details>
     }
 }
 
-/// The command with which a device, or somebody in its place, asks what to install.
-pub(super) fn ask_command(public_url: &str, token: &str, current_fw: &str) -> String {
-    let url = Way::to(format!("{public_url}/api/v1/device/update")).with("current_fw", current_fw);
-    format!(
-        "curl -i -H \"Authorization: Bearer {token}\" \\\n  \"{}\"",
-        url.into_url()
-    )
-}
-
-fn settings(project: &Record) -> impl IntoView + use<> {
-    let page = PageContext::current();
-    let messages = page.messages();
-    let texts = &messages.project;
-    let name = project.name.clone();
-    let title = typed(&page, "title", &project.title);
-    let others = text_fields(&page, &project.description, &project.hardware.join(", "));
-    view! {
-        <Card>
-            <PostForm action="/api/ui/change_project">
-                <input type="hidden" name="project" value=name />
-                <TextField
-                    name="title"
-                    label=messages.projects.title_field
-                    value=title
-                    required=true
-                    max_chars=limits::NAME_MAX_CHARS
-                />
-                {others}
-                <Button>{messages.common.save}</Button>
-            </PostForm>
-        </Card>
-        <Confirm
-            summary=texts.remove
-            warning=fill(texts.remove_warning, &[("project", &project.title)])
-            action="/api/ui/remove_project"
-            button=texts.remove
-            extra=vec![("project", project.name.clone())]
-        />
-    }
+fn version_word(version: Option<&String>) -> String {
+    let silent = PageContext::current().messages().project.never_said;
+    version.map_or_else(|| silent.to_owned(), Clone::clone)
 }
 
 #[cfg(test)]
@@ -261,50 +277,63 @@ mod tests {
         Found {
             project: demo_project(),
             published: None,
+            file_name: None,
             releases: Part {
                 items: releases,
                 next: None,
             },
             versions,
+            heard_of: (0, None),
+            fresh: FreshToken::NotAsked,
             public_url: "https://gate.example".to_owned(),
         }
+    }
+
+    fn page(found: Found) -> String {
+        let html = render(context(""), || show(found));
+        assert_sound(&html);
+        html
     }
 
     #[test]
     fn versions_in_the_field_are_drawn_with_a_table_behind() {
         let versions = vec![(Some("1.0.2".to_owned()), 3), (None, 1)];
-        let html = render(context(""), || {
-            show(found(vec![demo_release(ReleaseState::Draft)], versions))
-        });
+        let html = page(found(vec![demo_release(ReleaseState::Draft)], versions));
         assert!(
             html.contains("value=\"3\" max=\"4\"") && html.contains("value=\"1\" max=\"4\""),
             "{html}"
         );
-        assert!(html.contains("<details>") && html.contains("All 4 devices"));
+        assert!(html.contains("75 %") && html.contains("All 4 devices"));
         assert!(html.contains("/admin/projects/lamp/releases/1.0.2%2Bb"));
-        assert_sound(&html);
+    }
+
+    #[test]
+    fn many_versions_share_the_last_bar() {
+        let versions = (0..20).map(|minor| (Some(format!("1.{minor}.0")), 1));
+        let html = page(found(Vec::new(), versions.collect()));
+        assert_eq!(html.matches("<progress").count(), BARS + 1, "{html}");
+        assert!(html.contains("value=\"12\" max=\"20\"") && html.contains("Older versions"));
     }
 
     #[test]
     fn a_new_project_says_what_to_do_next() {
-        let html = render(context(""), || show(found(Vec::new(), Vec::new())));
+        let html = page(found(Vec::new(), Vec::new()));
         assert!(
             html.contains("/admin/projects/lamp/upload")
                 && html.contains("/admin/projects/lamp/devices")
         );
-        assert!(
-            !html.contains("<table") && !html.contains("<progress"),
-            "{html}"
-        );
-        assert_sound(&html);
+        assert!(html.contains("aria-current=\"step\""), "{html}");
+        assert!(!html.contains("<table") && !html.contains("<progress"));
     }
 
     #[test]
-    fn the_command_encodes_the_version() {
-        let command = ask_command("https://gate.example", "T", "1.0.0+a");
-        assert!(
-            command.ends_with("\"https://gate.example/api/v1/device/update?current_fw=1.0.0%2Ba\""),
-            "{command}"
-        );
+    fn a_gateway_token_is_shown_once_and_said_to_be_gone_later() {
+        let with = |fresh| {
+            let found = found(Vec::new(), Vec::new());
+            page(Found { fresh, ..found })
+        };
+        assert!(with(FreshToken::Here("g0".to_owned())).contains("<code>g0</code>"));
+        assert!(with(FreshToken::Gone).contains("This token was shown already"));
+        assert!(!with(FreshToken::NotAsked).contains("This token was shown already"));
     }
 }

@@ -3,17 +3,23 @@
 //! The test is a link, `?test=1`: it changes nothing on the router, and so the page itself can
 //! show what was found without an error's text in the URL.
 
-use gatehouse_types::access::{Router, RouterHealth, RouterTest};
+use std::collections::BTreeMap;
+
+use gatehouse_types::access::{AccessSession, Router, RouterHealth, RouterTest};
 use leptos::prelude::*;
+use uuid::Uuid;
 
 use super::{
     loading::{loaded, path_value},
+    people::addresses,
     routers::{RouterFields, state_of},
+    session_parts::GuestMark,
+    sessions::owner_cell,
 };
 use crate::{
     components::{
-        Banner, Button, ButtonLink, Card, Confirm, Fact, Facts, Page, PostForm, Section,
-        StateBadge, Time, Tone,
+        Banner, Button, ButtonLink, Card, Confirm, DataTable, EmptyState, Fact, Facts, Page,
+        PostForm, Section, StateBadge, Time, Tone, size,
     },
     context::PageContext,
     format::fill,
@@ -40,14 +46,17 @@ pub fn RouterPage() -> impl IntoView {
             None
         };
         // The test has told how the router is.
-        Ok((portal.access.router(&actor, id).await?, test))
+        let router = portal.access.router(&actor, id).await?;
+        let sessions = portal.access.sessions_on_router(&actor, id).await?;
+        Ok((router, test, sessions, addresses(&portal, &actor).await?))
     };
-    loaded(load, |(router, test)| {
+    loaded(load, |(router, test, sessions, addresses)| {
         let texts = &PageContext::current().messages().routers;
         let title = fill(texts.edit_title, &[("name", &router.name)]);
         view! {
             <Page title=title back=("/admin/routers".to_owned(), texts.title.to_owned())>
                 <Connection router=router.clone() test=test />
+                <Sessions sessions=sessions addresses=addresses />
                 <Settings router=router.clone() />
                 <Removal router=router />
             </Page>
@@ -127,6 +136,50 @@ fn Health(health: RouterHealth) -> impl IntoView {
             {daemon}
         </Facts>
     }
+}
+
+#[component]
+fn Sessions(sessions: Vec<AccessSession>, addresses: BTreeMap<Uuid, String>) -> impl IntoView {
+    let messages = PageContext::current().messages();
+    let (texts, of_session) = (&messages.routers, &messages.sessions);
+    if sessions.is_empty() {
+        return view! {
+            <Section title=texts.sessions_title>
+                <EmptyState title=texts.sessions_empty hint=texts.sessions_empty_hint />
+            </Section>
+        }
+        .into_any();
+    }
+    let heads = vec![
+        of_session.service,
+        of_session.user,
+        messages.common.state,
+        of_session.let_in,
+        of_session.ends_at,
+        of_session.traffic,
+    ];
+    let rows = sessions
+        .into_iter()
+        .map(|session| {
+            view! {
+                <tr>
+                    <td><a href=format!("/sessions/{}", session.id)>{session.service_name.clone()}</a></td>
+                    {owner_cell(&session, &addresses)}
+                    <td><StateBadge state=session.state.as_str() /></td>
+                    <td><code>{session.client_ip}</code> " " <GuestMark guest=session.guest /></td>
+                    <td><Time at_ms=session.expires_at.0 /></td>
+                    <td class="figure">{session.traffic_bytes.map_or_else(|| "–".to_owned(), size)}</td>
+                </tr>
+            }
+        })
+        .collect_view();
+    view! {
+        <Section title=texts.sessions_title>
+            <DataTable caption=texts.sessions_caption heads=heads>{rows}</DataTable>
+            <p class="muted">{of_session.traffic} ": " {of_session.traffic_hint}</p>
+        </Section>
+    }
+    .into_any()
 }
 
 /// Says how far a clock is off.

@@ -1,31 +1,28 @@
 //! `/sessions/{id}`: one session, from the wish to its end.
 
-use std::time::Duration;
-
 use gatehouse_core::{Actor, Error, Portal, Result};
-use gatehouse_types::access::{AccessSession, EndReason, Service, SessionState, WakeStep};
+use gatehouse_types::access::{AccessSession, EndReason, Service, SessionState};
 use leptos::prelude::*;
-use leptos_meta::Meta;
 use uuid::Uuid;
 
 use super::{
     loading::{loaded, path_value},
-    session_parts::{CloseSession, Extend, GuestMark, MoveHere, OpenService, WayIn, session_rev},
+    session_parts::{
+        CloseSession, Extend, GuestMark, MoveHere, OpenService, WayIn, session_rev, shown_ip,
+    },
     sessions::duration,
+    waking::{OnwardWithoutScripts, Waking, destination, step_text},
 };
 use crate::{
     components::{
-        Banner, Card, Fact, Facts, KeptFresh, LivePart, LiveUpdates, Page, Section,
-        SessionCountdown, StateBadge, Time, Tone, end_reason, size, state_word,
+        Banner, Card, Fact, Facts, FreshWithoutScripts, KeptFresh, LivePart, LiveUpdates, Page,
+        Section, SessionCountdown, StateBadge, Time, Tone, end_reason, size, state_word,
     },
     context::PageContext,
     format::fill,
     i18n::Sessions,
     visit::Visit,
 };
-
-/// How often the page of a pending session looks again.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// The page of one session.
 #[component]
@@ -38,10 +35,7 @@ pub fn Session() -> impl IntoView {
             let page = PageContext::current();
             let texts = &page.messages().sessions;
             let title = fill(texts.detail_title, &[("service", &session.service_name)]);
-            let own = page
-                .actor
-                .as_ref()
-                .is_some_and(|viewer| viewer.id == session.user_id.to_string());
+            let own = page.owns(session.user_id);
             let over = session.finished_at.is_some();
             let again = service
                 .clone()
@@ -49,19 +43,26 @@ pub fn Session() -> impl IntoView {
                 .map(|service| view! { <Again service=service session=session.clone() /> });
             let part = LivePart {
                 name: "session".to_owned(),
-                rev: session_rev(&session),
-                says: Some(state_word(session.state.as_str()).to_owned()),
+                rev: session_rev(&session) + &shown_ip(&page),
+                says: Some(news(&session, texts).to_owned()),
             };
+            let kind = service.as_ref().map(|service| service.kind);
+            let is_pending = session.state == SessionState::Pending;
+            let there = destination(&session);
             view! {
                 <Page title=title back=("/sessions".to_owned(), texts.back.to_owned())>
-                    <LiveUpdates />
+                    {is_pending.then(|| view! { <FreshWithoutScripts /> })}
+                    {there.clone().map(|href| view! { <OnwardWithoutScripts href=href /> })}
                     <KeptFresh part=part>
                         <Standing session=session.clone() />
+                        <Waking session=session.clone() kind=kind />
+                        {there.map(|href| view! { <LeadIn href=href /> })}
                         {(session.state == SessionState::Open).then(|| view! { <Live session=session.clone() service=service /> })}
                         {again}
                         <WhatItLetsIn session=session.clone() owner=owner />
                         <CloseSession session=session back="session" />
                     </KeptFresh>
+                    <LiveUpdates />
                 </Page>
             }
         },
@@ -99,8 +100,7 @@ fn Standing(session: AccessSession) -> impl IntoView {
     let texts = &page.messages().sessions;
     match session.state {
         SessionState::Pending => view! {
-            <Meta http_equiv="refresh" content=LOOK_AGAIN.as_secs().to_string() />
-            <Banner tone=Tone::Busy title=page.messages().states.pending>{step_text(&session, texts)}</Banner>
+            <Banner tone=Tone::Busy title=page.messages().states.pending>{step_text(session.step, texts)}</Banner>
         }
         .into_any(),
         SessionState::Closing => {
@@ -119,12 +119,23 @@ fn Standing(session: AccessSession) -> impl IntoView {
     }
 }
 
-const fn step_text(session: &AccessSession, texts: &Sessions) -> &'static str {
+/// What is announced when the page reads otherwise.
+fn news(session: &AccessSession, texts: &Sessions) -> &'static str {
     match session.step {
-        None => texts.pending_text,
-        Some(WakeStep::Waking) => texts.waking_text,
-        Some(WakeStep::Waiting) => texts.waiting_text,
-        Some(WakeStep::Opening) => texts.opening_text,
+        step @ Some(_) => step_text(step, texts),
+        None => state_word(session.state.as_str()),
+    }
+}
+
+/// The link that the browser follows by itself; see [`crate::islands::keep_fresh`].
+#[component]
+fn LeadIn(href: String) -> impl IntoView {
+    let messages = PageContext::current().messages();
+    let (texts, dashboard) = (&messages.sessions, &messages.dashboard);
+    view! {
+        <Banner tone=Tone::Good>
+            {texts.leading_in} " " <a href=href data-lead-in="">{dashboard.go_to}</a>
+        </Banner>
     }
 }
 
@@ -172,6 +183,8 @@ fn WhatItLetsIn(session: AccessSession, owner: Option<String>) -> impl IntoView 
         .map(|at| view! { <Fact term=texts.opened_at><Time at_ms=at.0 /></Fact> });
     let end = match session.finished_at {
         Some(at) => view! { <Fact term=texts.finished_at><Time at_ms=at.0 /></Fact> }.into_any(),
+        // The time that was asked for begins when the host is awake.
+        None if session.step.is_some() => ().into_any(),
         None => {
             view! { <Fact term=texts.ends_at><Time at_ms=session.expires_at.0 /></Fact> }.into_any()
         }

@@ -30,6 +30,20 @@ pub fn WayIn(
     view! { <p>{notice}</p> }.into_any()
 }
 
+/// What to say where a service is of the other kind of address than the reader's; `None` where
+/// both are of one kind, or the reader's is not known.
+pub fn other_family(page: &PageContext, lan_ip: &str) -> Option<String> {
+    let its = family(lan_ip);
+    let yours = family(&page.client_ip?.to_string());
+    let texts = &page.messages().dashboard;
+    (yours != its).then(|| fill(texts.other_family, &[("yours", yours), ("its", its)]))
+}
+
+/// The kind of an address.
+pub fn family(ip: &str) -> &'static str {
+    if ip.contains(':') { "IPv6" } else { "IPv4" }
+}
+
 /// The way to a service for somebody in its LAN.
 #[component]
 pub fn Direct(
@@ -50,6 +64,18 @@ pub fn Direct(
     }
 }
 
+/// Tells the form around it which address its page showed.
+#[component]
+pub fn ShownAddress() -> impl IntoView {
+    let shown_ip = shown_ip(&PageContext::current());
+    view! { <input type="hidden" name="shown_ip" value=shown_ip /> }
+}
+
+/// The reader's address as pages show it; empty where it cannot be told.
+pub fn shown_ip(page: &PageContext) -> String {
+    page.client_ip.map_or_else(String::new, |ip| ip.to_string())
+}
+
 /// The form that moves a session to the reader's address; nothing where it is that already, where
 /// that cannot be told or is of another family, or where somebody else opened the session.
 #[component]
@@ -61,15 +87,11 @@ pub fn MoveHere(
 ) -> impl IntoView {
     let page = PageContext::current();
     let texts = &page.messages().dashboard;
-    let own = page
-        .actor
-        .as_ref()
-        .is_some_and(|viewer| viewer.id == session.user_id.to_string());
-    let is_v4 = |ip: &str| !ip.contains(':');
+    let own = page.owns(session.user_id);
     let here = page.client_ip.map(|ip| ip.to_string()).filter(|ip| {
         own && session.guest.is_none()
             && *ip != session.client_ip
-            && is_v4(ip) == is_v4(&session.client_ip)
+            && family(ip) == family(&session.client_ip)
     });
     here.map(|ip| {
         let hint = fill(
@@ -80,6 +102,7 @@ pub fn MoveHere(
             <PostForm action="/api/ui/move_session">
                 <input type="hidden" name="id" value=session.id.to_string() />
                 <input type="hidden" name="back" value=back />
+                <ShownAddress />
                 <p class="muted">{hint}</p>
                 <Button look=Look::Plain>{texts.move_here}</Button>
             </PostForm>
@@ -114,6 +137,7 @@ pub fn OpenService(
     view! {
         <PostForm action="/api/ui/open_session">
             <input type="hidden" name="service_id" value=id.clone() />
+            <ShownAddress />
             <Chips
                 name="minutes"
                 legend=page.messages().dashboard.open_for
@@ -126,7 +150,8 @@ pub fn OpenService(
     }
 }
 
-/// The form that moves the end of an open session further away; nothing when that cannot be.
+/// The form that moves the end of an open session further away; nothing when that cannot be, or
+/// where the session is a guest's: that lasts as long as the invitation says.
 #[component]
 pub fn Extend(
     /// The session that is open.
@@ -138,7 +163,9 @@ pub fn Extend(
 ) -> impl IntoView {
     let page = PageContext::current();
     let texts = &page.messages().sessions;
-    let max_minutes = service.map_or(0, |service| service.max_minutes);
+    let max_minutes = service
+        .filter(|_| session.guest.is_none())
+        .map_or(0, |service| service.max_minutes);
     let left_minutes = (session.expires_at.0 - page.now_ms) / MINUTE_MS;
     let options: Vec<_> = minute_choices(max_minutes, max_minutes, page.lang)
         .into_iter()
@@ -277,6 +304,23 @@ pub(super) mod tests {
         );
         assert!(!extend_html(90, Some(demo_service())).contains("<form"));
         assert!(!extend_html(5, None).contains("<form"));
+    }
+
+    #[test]
+    fn a_guests_session_is_not_offered_the_minutes_of_its_owner() {
+        let session = AccessSession {
+            guest: Some(SessionGuest {
+                invitation_id: Uuid::from_u128(5),
+                label: "Plumber".to_owned(),
+            }),
+            ..demo_session(SessionState::Open, 45)
+        };
+        let service = Some(demo_service());
+        let html = render(
+            context(""),
+            || view! { <Extend session=session service=service back="session" /> },
+        );
+        assert!(!html.contains("<form"), "{html}");
     }
 
     #[test]

@@ -53,11 +53,11 @@ pub fn Sessions() -> impl IntoView {
         });
         view! {
             <Page title=texts.title intro=texts.intro>
-                {is_newest.then(|| view! { <LiveUpdates /> })}
                 {open}
                 <KeptFresh part=past>
                     <Past sessions=found.rest addresses=found.addresses />
                 </KeptFresh>
+                {is_newest.then(|| view! { <LiveUpdates /> })}
             </Page>
         }
     })
@@ -208,7 +208,8 @@ fn Past(sessions: ListPage<AccessSession>, addresses: BTreeMap<Uuid, String>) ->
     .into_any()
 }
 
-fn owner_cell(
+/// A table's cell with the account that a session belongs to.
+pub(super) fn owner_cell(
     session: &AccessSession,
     addresses: &BTreeMap<Uuid, String>,
 ) -> impl IntoView + use<> {

@@ -1,20 +1,25 @@
 //! Every component in every state, for the eye and for the accessibility test.
 
+use gatehouse_types::{
+    Timestamp,
+    access::{Reach, ServiceReach, WakeStep},
+};
 use leptos::prelude::*;
+use uuid::Uuid;
 
-use super::not_found::NotFound;
+use super::{not_found::NotFound, waking::Steps};
 use crate::{
     components::{
         Badge, Banner, Button, ButtonLink, Card, Checkbox, Chips, Choice, CodeBlock, Confirm,
         DataTable, EmptyState, Fact, Facts, FileField, Icon, IslandScripts, Look, Meter, NextPage,
-        Page, PostButton, PostForm, ReleaseUpload, Section, SelectField, ServiceTile,
+        Page, PostButton, PostForm, ReleaseUpload, Section, SelectField, ServiceState, ServiceTile,
         SessionCountdown, StateBadge, TextArea, TextField, Time, Tone, icon_choices,
         minute_choices, size,
     },
     context::PageContext,
 };
 
-const STATES: [&str; 20] = [
+const STATES: [&str; 25] = [
     "pending",
     "open",
     "closing",
@@ -27,11 +32,16 @@ const STATES: [&str; 20] = [
     "installing",
     "succeeded",
     "rolled_back",
+    "offered",
+    "cancelling",
+    "cancelled",
     "silent",
     "active",
     "disabled",
     "expired",
     "revoked",
+    "used_up",
+    "suspended",
     "reachable",
     "unreachable",
     "untested",
@@ -97,8 +107,33 @@ fn States() -> impl IntoView {
         <Section title="Badges">
             <div class="row">{tones}</div>
             <div class="row">{states}</div>
+            <Reaches />
         </Section>
     }
+}
+
+#[component]
+fn Reaches() -> impl IntoView {
+    let found = [
+        None,
+        Some((Reach::Up, Some(3))),
+        Some((Reach::Up, Some(412))),
+        Some((Reach::Down, None)),
+    ];
+    let states = (1..)
+        .zip(found)
+        .map(|(number, found)| {
+            let id = Uuid::from_u128(number);
+            let reach = found.map(|(state, latency_ms)| ServiceReach {
+                id,
+                state,
+                latency_ms,
+                checked_at: Timestamp(0),
+            });
+            view! { <ServiceState service_id=id reach=reach /> }
+        })
+        .collect_view();
+    view! { <div class="row">{states}</div> }
 }
 
 #[component]
@@ -206,6 +241,11 @@ fn Figures() -> impl IntoView {
 fn Live() -> impl IntoView {
     let now_ms = PageContext::current().now_ms;
     view! {
+        <Section title="Waking">
+            <Steps now=WakeStep::Waking />
+            <Steps now=WakeStep::Waiting />
+            <Steps now=WakeStep::Opening />
+        </Section>
         <Section title="Islands">
             <p><SessionCountdown expires_at_ms=now_ms + 3_725_000 href="/sessions" /></p>
             <p><SessionCountdown expires_at_ms=now_ms + 60_000 href="/sessions" /></p>

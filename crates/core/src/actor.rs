@@ -68,8 +68,8 @@ pub struct DeviceActor {
     pub project: String,
     /// The device.
     pub device_id: Uuid,
-    /// The version it said it ran when the token was made.
-    pub fw_version: String,
+    /// The version it said it ran when its token was made; a target token carries none.
+    pub fw_version: Option<String>,
 }
 
 impl Actor {

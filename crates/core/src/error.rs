@@ -31,12 +31,24 @@ pub enum Error {
         /// A sentence for people: what is wrong and what would do.
         detail: String,
     },
+    /// The bytes of an image cannot be taken (422).
+    Unfit {
+        /// One of the closed set of codes in [`gatehouse_types::codes`].
+        code: &'static str,
+        /// Sentences for people: what is wrong and what would do.
+        detail: String,
+    },
     /// The client's address cannot be told, so nothing is opened for it (400).
     NoClientAddress,
     /// The body is larger than the limit (413).
     TooLarge {
         /// The limit that was passed.
         limit_bytes: u64,
+    },
+    /// The images of a project would take more room than it may have (413).
+    QuotaExceeded {
+        /// The room that the project may have.
+        quota_bytes: u64,
     },
     /// Too many tries (429).
     TooMany {
@@ -89,10 +101,14 @@ impl fmt::Display for Error {
             Self::NotFound(what) => write!(f, "There is no such {what}."),
             Self::Conflict { detail, .. }
             | Self::Invalid { detail, .. }
+            | Self::Unfit { detail, .. }
             | Self::Unavailable { detail, .. } => f.write_str(detail),
             Self::NoClientAddress => f.write_str("Your address cannot be told from this request, so nothing was opened. Ask the admin to check `trusted_proxies`."),
             Self::TooLarge { limit_bytes } => {
                 write!(f, "The body is larger than the limit of {limit_bytes} bytes.")
+            }
+            Self::QuotaExceeded { quota_bytes } => {
+                write!(f, "The images of this project may take {quota_bytes} bytes, and this one does not fit beside the others. Delete drafts that nobody needs, or ask for more room.")
             }
             Self::TooMany { retry_after_s } => {
                 write!(f, "Too many tries. Wait {retry_after_s} seconds and try again.")

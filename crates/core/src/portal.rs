@@ -14,7 +14,6 @@ use crate::{
     audit::Audit,
     firmware::{Firmware, FirmwareSettings},
     identity::Identity,
-    jwt::TokenKey,
     ports::{Ports, access::SessionFilter},
     upkeep::Upkeep,
 };
@@ -24,7 +23,7 @@ use crate::{
 pub struct Settings {
     /// The portal's own secret, 32 random bytes; every key of its own comes from it.
     pub secret: [u8; 32],
-    /// Shared with home backends that wake hosts, where there are any.
+    /// The keys of home backends that wake hosts come from it, where there are any.
     pub webhook_secret: Option<String>,
     /// Limits and defaults of firmware.
     pub firmware: FirmwareSettings,
@@ -35,7 +34,7 @@ pub struct Portal {
     /// Accounts and sign-in.
     pub identity: Identity,
     /// Routers, services and access sessions.
-    pub access: Access,
+    pub access: Arc<Access>,
     /// Projects, releases and devices.
     pub firmware: Firmware,
     /// The audit trail.
@@ -52,16 +51,14 @@ impl Portal {
     pub fn new(ports: Ports, settings: &Settings) -> Result<Arc<Self>> {
         let key = |purpose: &str| derive_key(&settings.secret, purpose);
         let audit = Audit::new(ports.clone());
-        let webhook_secret = settings.webhook_secret.as_deref();
-        let webhook_key = webhook_secret.map(|secret| TokenKey::new(secret.as_bytes(), "JWT"));
         Ok(Arc::new(Self {
             identity: Identity::new(ports.clone(), audit.clone(), &key("api token")?)?,
-            access: Access::new(
+            access: Arc::new(Access::new(
                 ports.clone(),
                 audit.clone(),
                 &key("sealed columns")?,
-                webhook_key,
-            ),
+                settings.webhook_secret.clone(),
+            )),
             firmware: Firmware::new(
                 ports.clone(),
                 audit.clone(),

@@ -11,6 +11,10 @@ const REPORTS_PER_DEVICE: i64 = 1000;
 const REPORTS_STAY_MS: i64 = 400 * DAY_MS;
 /// Counted from a token's end: until then a revoked one must be known as such.
 const TOKENS_STAY_MS: i64 = 30 * DAY_MS;
+/// Lines of timelines, and the minutes of rollouts with which nothing happens any more.
+const ROLLOUTS_STAY_MS: i64 = 400 * DAY_MS;
+/// Other instances look for what is new several times a second.
+const TOMBSTONES_STAY_MS: i64 = DAY_MS;
 /// So few rows go at a time that other writes hardly wait.
 const BATCH: i64 = 500;
 /// So often are devices with too many reports looked for at the most: it reads every report.
@@ -30,6 +34,12 @@ pub struct Pruned {
     pub tokens: u64,
     /// Acknowledgements of the owners' app.
     pub acks: u64,
+    /// Lines of devices' timelines.
+    pub events: u64,
+    /// Minutes of rollouts.
+    pub minutes: u64,
+    /// What told other instances of removed devices.
+    pub tombstones: u64,
 }
 
 impl Upkeep {
@@ -40,7 +50,8 @@ impl Upkeep {
     /// Deletes what is over; called about once a day.
     ///
     /// Of each device the newest 1,000 reports stay, for 400 days; a device token stays for 30
-    /// days after its end; of each account the newest acknowledgement stays.
+    /// days after its end; of each account the newest acknowledgement stays. Timelines stay for
+    /// 400 days, and so does how a rollout came along, counted from its last change.
     ///
     /// # Errors
     /// When the database does not answer; what went is gone, and the next round does the rest.
@@ -51,10 +62,18 @@ impl Upkeep {
         let tokens =
             in_batches(|| store.prune_device_tokens(now_ms - TOKENS_STAY_MS, BATCH)).await?;
         let acks = in_batches(|| store.prune_acks(BATCH)).await?;
+        let told_before_ms = now_ms - ROLLOUTS_STAY_MS;
+        let events = in_batches(|| store.prune_action_events(told_before_ms, BATCH)).await?;
+        let minutes = in_batches(|| store.prune_rollout_minutes(told_before_ms, BATCH)).await?;
+        let tombstones =
+            in_batches(|| store.prune_removed_devices(now_ms - TOMBSTONES_STAY_MS, BATCH)).await?;
         Ok(Pruned {
             reports: old + surplus,
             tokens,
             acks,
+            events,
+            minutes,
+            tombstones,
         })
     }
 

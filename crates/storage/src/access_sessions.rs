@@ -1,14 +1,20 @@
 //! Access sessions: finished ones stay, with their reason.
 
+#[cfg(test)]
+mod plans;
+
 use std::net::IpAddr;
 
 use async_trait::async_trait;
 use gatehouse_core::ports::{
     StoreResult,
-    access::{AccessSessionRecord, AccessSessions, LiveCounts, SessionFilter},
+    access::{
+        AccessSessionRecord, AccessSessions, Full, LiveCounts, PendingSince, SessionEntry,
+        SessionFilter,
+    },
 };
 use gatehouse_types::access::{EndReason, SessionGuest, SessionState, Transport, WakeStep};
-use sqlx::{Executor, QueryBuilder, Row as _};
+use sqlx::{Database, QueryBuilder, Row as _};
 use uuid::Uuid;
 
 use crate::{
@@ -36,7 +42,7 @@ const LIVE: &str = "
 const LIVE_OF_GUEST: &str = "
     SELECT * FROM access_sessions
     WHERE invitation_id = $1 AND client_ip = $2 AND finished_at_ms IS NULL";
-// Three counts, each by its own index of living rows.
+// Three counts, each by its own index of living rows (`plans`).
 const COUNT_LIVE: &str = "
     SELECT (SELECT COUNT(*) FROM access_sessions WHERE user_id = $1 AND finished_at_ms IS NULL) AS of_user,
         (SELECT COUNT(*) FROM access_sessions WHERE service_id = $2 AND finished_at_ms IS NULL) AS of_service,
@@ -89,9 +95,12 @@ const DUE: &str = "
         ) AS place
         FROM access_sessions
         WHERE finished_at_ms IS NULL
-        AND (expires_at_ms <= $1 OR state = 'closing' OR (state = 'pending' AND requested_at_ms < $2 - CASE WHEN step IS NULL THEN 0 ELSE 90000 END))
+        AND (expires_at_ms <= $1 OR state = 'closing' OR (state = 'pending' AND (
+            (step IS NULL AND requested_at_ms < $2)
+            OR (step IN ('waking', 'waiting') AND requested_at_ms < $3)
+            OR (step = 'opening' AND requested_at_ms < $4))))
     ) AS due
-    WHERE place <= $3 ORDER BY expires_at_ms, id";
+    WHERE place <= $5 ORDER BY expires_at_ms, id";
 const ADVANCE: &str = "
     UPDATE access_sessions
     SET state = $3, opened_at_ms = $4, expires_at_ms = $5, finished_at_ms = $6, end_reason = $7, step = $8
@@ -114,8 +123,13 @@ const CHANGED_AFTER: &str =
 for_both! {
     #[async_trait]
     impl AccessSessions for Backend {
-        async fn insert_session(&self, session: &AccessSessionRecord) -> StoreResult<()> {
-            Self::insert_session_within(self.writes(), session).await
+        async fn insert_session(&self, session: &AccessSessionRecord, most: LiveCounts) -> StoreResult<SessionEntry> {
+            let mut tx = self.begin().await?;
+            if let Some(full) = Self::insert_session_within(&mut tx, session, most).await? {
+                return Ok(SessionEntry::Full(full));
+            }
+            tx.commit().await.map_err(store_error)?;
+            Ok(SessionEntry::Entered)
         }
 
         async fn session(&self, id: Uuid) -> StoreResult<Option<AccessSessionRecord>> {
@@ -142,23 +156,6 @@ for_both! {
             query.build().try_map(|row| session(&row)).fetch_all(self.reads()).await.map_err(store_error)
         }
 
-        async fn count_live_sessions(&self, user_id: Uuid, service_id: Uuid, client_ip: IpAddr) -> StoreResult<LiveCounts> {
-            sqlx::query(COUNT_LIVE)
-                .bind(user_id)
-                .bind(service_id)
-                .bind(client_ip.to_string())
-                .try_map(|row: Row| {
-                    Ok(LiveCounts {
-                        of_user: row.try_get("of_user")?,
-                        of_service: row.try_get("of_service")?,
-                        of_address: row.try_get("of_address")?,
-                    })
-                })
-                .fetch_one(self.reads())
-                .await
-                .map_err(store_error)
-        }
-
         async fn sessions_without_right(&self, limit: i64) -> StoreResult<Vec<(AccessSessionRecord, EndReason)>> {
             sqlx::query(WITHOUT_RIGHT)
                 .bind(limit)
@@ -178,10 +175,12 @@ for_both! {
             Ok(())
         }
 
-        async fn due_sessions(&self, now_ms: i64, pending_since_ms: i64, per_router: i64) -> StoreResult<Vec<AccessSessionRecord>> {
+        async fn due_sessions(&self, now_ms: i64, pending_since: PendingSince, per_router: i64) -> StoreResult<Vec<AccessSessionRecord>> {
             sqlx::query(DUE)
                 .bind(now_ms)
-                .bind(pending_since_ms)
+                .bind(pending_since.plain_ms)
+                .bind(pending_since.waking_ms)
+                .bind(pending_since.opening_ms)
                 .bind(per_router)
                 .try_map(|row| session(&row))
                 .fetch_all(self.reads())
@@ -231,10 +230,13 @@ for_both! {
     }
 
     impl Backend {
+        /// Inserts and then counts: one insertion waits for the other at the number of changes,
+        /// until the transaction is over, so no two count at once. Whoever finds it full rolls back.
         pub(crate) async fn insert_session_within(
-            executor: impl Executor<'_, Database = <Row as sqlx::Row>::Database>,
+            connection: &mut <<Row as sqlx::Row>::Database as Database>::Connection,
             session: &AccessSessionRecord,
-        ) -> StoreResult<()> {
+            most: LiveCounts,
+        ) -> StoreResult<Option<Full>> {
             sqlx::query(INSERT)
                 .bind(session.id)
                 .bind(session.service_id)
@@ -258,10 +260,18 @@ for_both! {
                 .bind(session.guest.as_ref().map(|guest| guest.invitation_id))
                 .bind(session.guest.as_ref().map(|guest| &*guest.label))
                 .bind(session.step.map(WakeStep::as_str))
-                .execute(executor)
+                .execute(&mut *connection)
                 .await
-                .map(drop)
-                .map_err(store_error)
+                .map_err(store_error)?;
+            let live = sqlx::query(COUNT_LIVE)
+                .bind(session.user_id)
+                .bind(session.service_id)
+                .bind(session.client_ip.to_string())
+                .try_map(|row| live_counts(&row))
+                .fetch_one(connection)
+                .await
+                .map_err(store_error)?;
+            Ok(live.beyond(&most))
         }
 
         pub(crate) async fn live_session_of_guest(&self, invitation_id: Uuid, client_ip: IpAddr) -> StoreResult<Option<AccessSessionRecord>> {
@@ -288,12 +298,23 @@ for_both! {
         if let Some(invitation_id) = filter.invitation_id {
             query.push(" AND invitation_id = ").push_bind(invitation_id);
         }
+        if let Some(client_ip) = filter.client_ip {
+            query.push(" AND client_ip = ").push_bind(client_ip.to_string());
+        }
         if let Some(state) = filter.state {
             query.push(" AND state = ").push_bind(state.as_str());
         }
         if filter.unfinished_only {
             query.push(" AND finished_at_ms IS NULL");
         }
+    }
+
+    fn live_counts(row: &Row) -> sqlx::Result<LiveCounts> {
+        Ok(LiveCounts {
+            of_user: row.try_get("of_user")?,
+            of_service: row.try_get("of_service")?,
+            of_address: row.try_get("of_address")?,
+        })
     }
 
     fn session(row: &Row) -> sqlx::Result<AccessSessionRecord> {

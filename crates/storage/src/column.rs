@@ -42,10 +42,10 @@ fn decode(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> sqlx::E
     sqlx::Error::Decode(cause.into())
 }
 
-/// Writes a list or map of texts as JSON.
+/// Writes texts, numbers and what is made of them as JSON.
 pub(crate) fn to_json(value: &(impl serde::Serialize + fmt::Debug)) -> String {
     serde_json::to_string(value)
-        .unwrap_or_else(|_| unreachable!("texts always become JSON: {value:?}"))
+        .unwrap_or_else(|_| unreachable!("plain values always become JSON: {value:?}"))
 }
 
 /// Turns the hex digits of a digest into the bytes that are kept.

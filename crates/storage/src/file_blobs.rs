@@ -2,12 +2,14 @@
 //!
 //! A file appears under its address in one step, after its bytes are on the disk. So whatever
 //! stands there is whole, also after a power cut, and two uploads of the same bytes may race.
+//! A part of an upload that outlives its connections is `<root>/tmp/<its id>`.
 
+mod part;
 mod upload;
 
 use std::{
     collections::HashSet,
-    fs::{DirBuilder, File},
+    fs::{self, DirBuilder, File},
     io,
     ops::Range,
     os::unix::fs::{DirBuilderExt, FileExt, MetadataExt},
@@ -20,10 +22,12 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use gatehouse_core::ports::{
     StoreError, StoreResult,
-    blobs::{BlobUpload, Blobs, ByteStream, OpenPart, Stamp},
+    blobs::{BlobPart, BlobUpload, Blobs, ByteStream, OpenPart, Stamp},
 };
 use tokio::task::spawn_blocking;
+use uuid::Uuid;
 
+use part::FilePart;
 use upload::FileUpload;
 
 const READ_BYTES: u64 = 256 * 1024;
@@ -49,6 +53,10 @@ impl FileBlobs {
     /// Where a blob lies; `None` for what is no address, so that no name leads elsewhere.
     fn path_of(&self, sha256: &str) -> Option<PathBuf> {
         is_address(sha256).then(|| self.root.join(&sha256[..2]).join(sha256))
+    }
+
+    fn uploads(&self) -> PathBuf {
+        self.root.join(UPLOADS)
     }
 }
 
@@ -82,6 +90,28 @@ impl Blobs for FileBlobs {
         let root = Arc::clone(&self.root);
         let keep: HashSet<String> = keep.iter().cloned().collect();
         blocking(move || sweep(&root, &keep)).await
+    }
+
+    async fn open_part(&self, id: Uuid) -> StoreResult<Option<Box<dyn BlobPart>>> {
+        let blobs = self.clone();
+        let part = blocking(move || FilePart::open(blobs, id)).await?;
+        Ok(part.map(|part| Box::new(part) as _))
+    }
+
+    async fn part_bytes(&self, id: Uuid) -> StoreResult<u64> {
+        let path = part::path_of(self, id);
+        let facts = blocking(move || missing_is_none(path.metadata())).await?;
+        Ok(facts.map_or(0, |facts| facts.len()))
+    }
+
+    async fn remove_part(&self, id: Uuid) -> StoreResult<()> {
+        let path = part::path_of(self, id);
+        blocking(move || missing_is_none(fs::remove_file(path)).map(drop)).await
+    }
+
+    async fn parts(&self) -> StoreResult<Vec<Uuid>> {
+        let folder = self.uploads();
+        blocking(move || part::list(&folder)).await
     }
 }
 
@@ -143,15 +173,16 @@ fn sweep(root: &Path, keep: &HashSet<String>) -> io::Result<u64> {
         };
         for file in folder.path().read_dir()? {
             let file = file?;
-            let wanted = if holds_uploads {
-                upload::is_under_way(&file.path())?
-            } else {
-                let name = file.file_name();
-                let name = name.to_str().unwrap_or_default();
-                keep.contains(name) || !is_address(name) || !name.starts_with(prefix)
-            };
+            let name = file.file_name();
+            let name = name.to_str().unwrap_or_default();
+            let wanted = keep.contains(name)
+                || if holds_uploads {
+                    upload::is_under_way(&file.path())?
+                } else {
+                    !is_address(name) || !name.starts_with(prefix)
+                };
             if !wanted {
-                std::fs::remove_file(file.path())?;
+                fs::remove_file(file.path())?;
                 removed += 1;
             }
         }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use async_trait::async_trait;
 use gatehouse_core::ports::{
     StoreResult,
-    access::AccessSessionRecord,
+    access::{AccessSessionRecord, LiveCounts},
     invitations::{FoundInvitation, GuestEntry, InvitationRecord, Invitations},
 };
 use sqlx::{QueryBuilder, Row as _};
@@ -45,8 +45,6 @@ const CLAIM: &str = "
     RETURNING max_uses";
 const COUNT_USES: &str =
     "SELECT COUNT(*) FROM access_sessions WHERE invitation_id = $1 AND state <> 'failed'";
-const COUNT_LIVE: &str =
-    "SELECT COUNT(*) FROM access_sessions WHERE user_id = $1 AND finished_at_ms IS NULL";
 
 for_both! {
     #[async_trait]
@@ -110,7 +108,7 @@ for_both! {
             session: &AccessSessionRecord,
             invitation_id: Uuid,
             now_ms: i64,
-            live_limit: i64,
+            most: LiveCounts,
         ) -> StoreResult<GuestEntry> {
             let mut tx = self.begin().await?;
             let claimed = sqlx::query_scalar(CLAIM).bind(invitation_id).bind(now_ms).fetch_optional(&mut *tx).await;
@@ -121,11 +119,9 @@ for_both! {
             if uses >= max_uses {
                 return Ok(GuestEntry::Over);
             }
-            let live: i64 = sqlx::query_scalar(COUNT_LIVE).bind(session.user_id).fetch_one(&mut *tx).await.map_err(store_error)?;
-            if live >= live_limit {
-                return Ok(GuestEntry::Full);
+            if let Some(full) = Self::insert_session_within(&mut tx, session, most).await? {
+                return Ok(GuestEntry::Full(full));
             }
-            Self::insert_session_within(&mut *tx, session).await?;
             tx.commit().await.map_err(store_error)?;
             Ok(GuestEntry::Entered)
         }

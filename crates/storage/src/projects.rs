@@ -9,20 +9,25 @@ use sqlx::{Row as _, Transaction};
 use uuid::Uuid;
 
 use crate::{
-    column::{json, to_json},
+    column::{hash, json, to_json},
     failure::store_error,
     releases::LIST_RELEASES,
 };
 
 const INSERT: &str = "
-    INSERT INTO projects (id, name, title, description, hardware_json, created_at_ms)
-    VALUES ($1, $2, $3, $4, $5, $6)";
+    INSERT INTO projects (id, name, title, description, hardware_json, created_at_ms, two_person_approval,
+        registers_unknown_devices, gateway_token_hash, quota_bytes, poll_s)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
 const LIST: &str = "
-    SELECT id, name, title, description, hardware_json, created_at_ms
+    SELECT id, name, title, description, hardware_json, created_at_ms, two_person_approval,
+        registers_unknown_devices, gateway_token_hash, quota_bytes, poll_s,
+        revision
     FROM projects WHERE removed_at_ms IS NULL ORDER BY lower(name), name";
 const UPDATE: &str = "
-    UPDATE projects SET title = $2, description = $3, hardware_json = $4
-    WHERE id = $1 AND removed_at_ms IS NULL";
+    UPDATE projects SET title = $2, description = $3, hardware_json = $4, two_person_approval = $5,
+        registers_unknown_devices = $6, gateway_token_hash = $7, quota_bytes = $8, poll_s = $9,
+        revision = revision + 1
+    WHERE id = $1 AND removed_at_ms IS NULL AND revision = $10";
 const REMOVE: &str =
     "UPDATE projects SET removed_at_ms = $2 WHERE id = $1 AND removed_at_ms IS NULL";
 const REVOKE_TOKENS: &str = "
@@ -53,6 +58,11 @@ for_both! {
                 .bind(&project.description)
                 .bind(to_json(&project.hardware))
                 .bind(project.created_at_ms)
+                .bind(project.two_person_approval)
+                .bind(project.registers_unknown_devices)
+                .bind(project.gateway_token_hash.as_ref().map(|hash| &hash[..]))
+                .bind(project.quota_bytes)
+                .bind(project.poll_s)
                 .execute(&mut *change)
                 .await
                 .map_err(store_error)?;
@@ -66,6 +76,12 @@ for_both! {
                 .bind(&project.title)
                 .bind(&project.description)
                 .bind(to_json(&project.hardware))
+                .bind(project.two_person_approval)
+                .bind(project.registers_unknown_devices)
+                .bind(project.gateway_token_hash.as_ref().map(|hash| &hash[..]))
+                .bind(project.quota_bytes)
+                .bind(project.poll_s)
+                .bind(project.revision)
                 .execute(&mut *change)
                 .await
                 .map_err(store_error)?;
@@ -114,6 +130,12 @@ for_both! {
             title: row.try_get("title")?,
             description: row.try_get("description")?,
             hardware: json(row.try_get("hardware_json")?)?,
+            two_person_approval: row.try_get("two_person_approval")?,
+            registers_unknown_devices: row.try_get("registers_unknown_devices")?,
+            gateway_token_hash: row.try_get::<Option<&[u8]>, _>("gateway_token_hash")?.map(hash).transpose()?,
+            quota_bytes: row.try_get("quota_bytes")?,
+            poll_s: row.try_get("poll_s")?,
+            revision: row.try_get("revision")?,
             created_at_ms: row.try_get("created_at_ms")?,
         })
     }

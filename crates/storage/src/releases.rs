@@ -5,20 +5,21 @@ use gatehouse_core::ports::{
     StoreResult,
     firmware::{Artifact, ReleaseRecord, Releases},
 };
-use gatehouse_types::firmware::ReleaseState;
+use gatehouse_types::{firmware::ReleaseState, rollout::Channel};
 use sqlx::Row as _;
 use uuid::Uuid;
 
 use crate::{
-    column::{digest, word},
+    column::{digest, json, to_json, word},
     failure::store_error,
 };
 
 /// Releases of projects that were not removed, with the facts of their images.
 pub(crate) const LIST_RELEASES: &str = "
     SELECT releases.id, project_id, version, version_key, file_name, state, notes,
-        releases.created_at_ms, published_at_ms, withdrawn_at_ms,
-        artifacts.sha256, artifacts.sha1, artifacts.md5, artifacts.size_bytes
+        releases.created_at_ms, published_at_ms, withdrawn_at_ms, number, image_json, channel,
+        min_version, allow_downgrade, rollout_json, approval_json,
+        releases.revision, artifacts.sha256, artifacts.sha1, artifacts.md5, artifacts.size_bytes
     FROM releases
     JOIN projects ON projects.id = project_id
     JOIN artifacts ON artifacts.sha256 = releases.sha256
@@ -28,11 +29,15 @@ const INSERT_ARTIFACT: &str = "
     ON CONFLICT (sha256) DO NOTHING";
 const INSERT: &str = "
     INSERT INTO releases (id, project_id, version, version_key, file_name, sha256, state, notes,
-        created_at_ms, published_at_ms, withdrawn_at_ms)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+        created_at_ms, published_at_ms, withdrawn_at_ms, image_json, channel, min_version, allow_downgrade,
+        rollout_json, approval_json, number)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+        (SELECT COALESCE(MAX(number), 0) + 1 FROM releases WHERE project_id = $2))";
 const UPDATE: &str = "
-    UPDATE releases SET state = $3, notes = $4, published_at_ms = $5, withdrawn_at_ms = $6
-    WHERE id = $1 AND state = $2";
+    UPDATE releases SET state = $3, notes = $4, published_at_ms = $5, withdrawn_at_ms = $6, image_json = $7,
+        channel = $8, min_version = $9, allow_downgrade = $10, rollout_json = $11, approval_json = $12,
+        revision = revision + 1
+    WHERE id = $1 AND state = $2 AND revision = $13";
 const DELETE_DRAFT: &str = "DELETE FROM releases WHERE id = $1 AND state = 'draft'";
 const DELETE_ORPHANS: &str = "
     DELETE FROM artifacts
@@ -67,6 +72,12 @@ for_both! {
                 .bind(release.created_at_ms)
                 .bind(release.published_at_ms)
                 .bind(release.withdrawn_at_ms)
+                .bind(release.image.as_ref().map(to_json))
+                .bind(release.channel.as_str())
+                .bind(&release.min_version)
+                .bind(release.allow_downgrade)
+                .bind(to_json(&release.rollout))
+                .bind(to_json(&release.approval))
                 .execute(&mut *change)
                 .await
                 .map_err(store_error)?;
@@ -82,6 +93,13 @@ for_both! {
                 .bind(&release.notes)
                 .bind(release.published_at_ms)
                 .bind(release.withdrawn_at_ms)
+                .bind(release.image.as_ref().map(to_json))
+                .bind(release.channel.as_str())
+                .bind(&release.min_version)
+                .bind(release.allow_downgrade)
+                .bind(to_json(&release.rollout))
+                .bind(to_json(&release.approval))
+                .bind(release.revision)
                 .execute(&mut *change)
                 .await
                 .map_err(store_error)?;
@@ -120,6 +138,14 @@ for_both! {
                 },
                 state: word(row.try_get("state")?, ReleaseState::parse)?,
                 notes: row.try_get("notes")?,
+                number: row.try_get("number")?,
+                image: row.try_get::<Option<&str>, _>("image_json")?.map(json).transpose()?,
+                channel: word(row.try_get("channel")?, Channel::parse)?,
+                min_version: row.try_get("min_version")?,
+                allow_downgrade: row.try_get("allow_downgrade")?,
+                rollout: json(row.try_get("rollout_json")?)?,
+                approval: json(row.try_get("approval_json")?)?,
+                revision: row.try_get("revision")?,
                 created_at_ms: row.try_get("created_at_ms")?,
                 published_at_ms: row.try_get("published_at_ms")?,
                 withdrawn_at_ms: row.try_get("withdrawn_at_ms")?,

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use gatehouse_core::ports::{
     StoreResult,
-    access::{RouterRecord, Routers},
+    access::{RouterRecord, RouterUpdate, Routers},
 };
 use sqlx::Row as _;
 use uuid::Uuid;
@@ -19,10 +19,15 @@ const GET: &str = "
 const LIST: &str = "
     SELECT id, name, address, api_key_sealed, aes_key_sealed, cert_sha256, protocol, created_at_ms
     FROM routers WHERE removed_at_ms IS NULL ORDER BY lower(name), id";
+// Whoever adds a session raises this row until it is there; so we wait for each other.
+const WAIT_FOR_SESSIONS: &str = "UPDATE access_session_changes SET seq = seq WHERE id = 1";
 const UPDATE: &str = "
     UPDATE routers
     SET name = $2, address = $3, api_key_sealed = $4, aes_key_sealed = $5, cert_sha256 = $6, protocol = $7
-    WHERE id = $1 AND removed_at_ms IS NULL";
+    WHERE id = $1 AND removed_at_ms IS NULL AND (
+        (address = $3 AND api_key_sealed = $4 AND aes_key_sealed = $5 AND cert_sha256 = $6 AND protocol = $7)
+        OR NOT EXISTS (SELECT 1 FROM access_sessions WHERE router_id = $1 AND finished_at_ms IS NULL))";
+const IS_THERE: &str = "SELECT COUNT(*) FROM routers WHERE id = $1 AND removed_at_ms IS NULL";
 const REMOVE: &str =
     "UPDATE routers SET removed_at_ms = $2 WHERE id = $1 AND removed_at_ms IS NULL";
 const REMOVE_GRANTS: &str = "
@@ -58,7 +63,9 @@ for_both! {
             sqlx::query(LIST).try_map(|row| router(&row)).fetch_all(self.reads()).await.map_err(store_error)
         }
 
-        async fn update_router(&self, router: &RouterRecord) -> StoreResult<bool> {
+        async fn update_router(&self, router: &RouterRecord) -> StoreResult<RouterUpdate> {
+            let mut tx = self.begin().await?;
+            sqlx::query(WAIT_FOR_SESSIONS).execute(&mut *tx).await.map_err(store_error)?;
             let updated = sqlx::query(UPDATE)
                 .bind(router.id)
                 .bind(&router.name)
@@ -67,10 +74,15 @@ for_both! {
                 .bind(&router.aes_key_sealed)
                 .bind(&router.cert_sha256[..])
                 .bind(router.protocol)
-                .execute(self.writes())
+                .execute(&mut *tx)
                 .await
                 .map_err(store_error)?;
-            Ok(updated.rows_affected() == 1)
+            if updated.rows_affected() == 1 {
+                tx.commit().await.map_err(store_error)?;
+                return Ok(RouterUpdate::Written);
+            }
+            let there: i64 = sqlx::query_scalar(IS_THERE).bind(router.id).fetch_one(&mut *tx).await.map_err(store_error)?;
+            Ok(if there == 0 { RouterUpdate::Gone } else { RouterUpdate::InUse })
         }
 
         async fn remove_router(&self, id: Uuid, now_ms: i64) -> StoreResult<bool> {

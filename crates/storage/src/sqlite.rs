@@ -4,7 +4,7 @@ use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path, time::Durat
 
 use gatehouse_core::ports::StoreResult;
 use sqlx::{
-    Sqlite, SqlitePool, Transaction,
+    Connection, Sqlite, SqliteConnection, SqlitePool, Transaction,
     migrate::Migrator,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -38,7 +38,10 @@ impl SqliteStore {
             // What was acknowledged must survive a power cut.
             .synchronous(SqliteSynchronous::Full);
         // The writer comes first: it makes the file that readers may only read.
-        let write = pool(1).connect_with(writer).await?;
+        let write = pool(1)
+            .after_release(|connection, _| Box::pin(is_in_order(connection)))
+            .connect_with(writer)
+            .await?;
         let read = pool(READERS).connect_with(options.read_only(true)).await?;
         Ok(Self { read, write })
     }
@@ -105,6 +108,16 @@ fn pool(connections: u32) -> SqlitePoolOptions {
         .test_before_acquire(false)
 }
 
+/// Whether no transaction is left on a connection that goes back to the pool.
+///
+/// On a full disk SQLite rolls back by itself. The driver then fails to do it once more and
+/// believes for ever that it is within a transaction; such a connection is replaced.
+async fn is_in_order(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
+    // A roll-back that was begun is over once this is answered.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
+}
+
 /// SQLite gives its own files the mode of the database; ours is for its owner only.
 fn make_private(path: &Path) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
@@ -150,5 +163,23 @@ mod tests {
             .execute(&store.write)
             .await
             .unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_ended_by_itself_does_not_spoil_the_writer() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::connect(&folder.path().join("portal.db"))
+            .await
+            .unwrap();
+        let mut change = store.begin().await.unwrap();
+        // As SQLite does by itself on a full disk, unseen by the driver.
+        sqlx::query("ROLLBACK").execute(&mut *change).await.unwrap();
+        drop(change);
+        let mut next = store.begin().await.expect("the writer is in order");
+        sqlx::query("CREATE TABLE t (a)")
+            .execute(&mut *next)
+            .await
+            .unwrap();
+        next.commit().await.unwrap();
     }
 }

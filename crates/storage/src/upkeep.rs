@@ -27,6 +27,19 @@ const PRUNE_ACKS: &str = "
         SELECT id FROM acks WHERE EXISTS (
             SELECT 1 FROM acks AS newer WHERE newer.user_id = acks.user_id AND newer.id > acks.id)
         LIMIT $1)";
+const PRUNE_ACTION_EVENTS: &str = "
+    DELETE FROM action_events WHERE id IN (
+        SELECT id FROM action_events WHERE id < $1 ORDER BY id LIMIT $2)";
+const PRUNE_ROLLOUT_MINUTES: &str = "
+    DELETE FROM rollout_minutes WHERE (release_id, minute_ms, state) IN (
+        SELECT release_id, minute_ms, state FROM rollout_minutes AS minutes
+        WHERE minute_ms < $1 AND NOT EXISTS (
+            SELECT 1 FROM rollout_minutes AS newer
+            WHERE newer.release_id = minutes.release_id AND newer.minute_ms >= $1)
+        LIMIT $2)";
+const PRUNE_REMOVED_DEVICES: &str = "
+    DELETE FROM removed_devices WHERE (project_id, device_id) IN (
+        SELECT project_id, device_id FROM removed_devices WHERE removed_at_ms < $1 LIMIT $2)";
 
 for_both! {
     #[async_trait]
@@ -82,6 +95,36 @@ for_both! {
 
         async fn prune_acks(&self, limit: i64) -> StoreResult<u64> {
             let pruned = sqlx::query(PRUNE_ACKS).bind(limit).execute(self.writes()).await.map_err(store_error)?;
+            Ok(pruned.rows_affected())
+        }
+
+        async fn prune_action_events(&self, before_ms: i64, limit: i64) -> StoreResult<u64> {
+            let pruned = sqlx::query(PRUNE_ACTION_EVENTS)
+                .bind(first_id_of(before_ms))
+                .bind(limit)
+                .execute(self.writes())
+                .await
+                .map_err(store_error)?;
+            Ok(pruned.rows_affected())
+        }
+
+        async fn prune_rollout_minutes(&self, before_ms: i64, limit: i64) -> StoreResult<u64> {
+            let pruned = sqlx::query(PRUNE_ROLLOUT_MINUTES)
+                .bind(before_ms)
+                .bind(limit)
+                .execute(self.writes())
+                .await
+                .map_err(store_error)?;
+            Ok(pruned.rows_affected())
+        }
+
+        async fn prune_removed_devices(&self, before_ms: i64, limit: i64) -> StoreResult<u64> {
+            let pruned = sqlx::query(PRUNE_REMOVED_DEVICES)
+                .bind(before_ms)
+                .bind(limit)
+                .execute(self.writes())
+                .await
+                .map_err(store_error)?;
             Ok(pruned.rows_affected())
         }
     }

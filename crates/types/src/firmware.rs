@@ -5,7 +5,19 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Timestamp, present};
+use crate::{
+    Timestamp,
+    image::{ImageFacts, Objection},
+    present,
+    rollout::{Action, Approval, Channel, Rollout},
+};
+
+mod tokens;
+
+pub use tokens::{
+    DeviceClaims, DeviceToken, DeviceTokenInfo, GatewayToken, GenerateToken, NewDeviceToken,
+    TokenQuery,
+};
 
 /// A firmware project: one kind of device.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -21,6 +33,16 @@ pub struct Project {
     pub description: String,
     /// Chips it runs on, such as `esp32s3`.
     pub hardware: Vec<String>,
+    /// Whether somebody else than the publisher has to agree before devices see a release.
+    pub two_person_approval: bool,
+    /// Whether a device that shows the gateway token and is not known is registered.
+    pub registers_unknown_devices: bool,
+    /// Whether there is a gateway token.
+    pub has_gateway_token: bool,
+    /// How much room its images may take, in bytes; no limit when missing.
+    pub quota_bytes: Option<i64>,
+    /// How often devices should ask, in seconds, 5..=86400.
+    pub poll_s: i64,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -57,6 +79,18 @@ pub struct ProjectChange {
     /// At most 16 chips.
     #[serde(deserialize_with = "present")]
     pub hardware: Option<Vec<String>>,
+    /// Whether somebody else than the publisher has to agree.
+    #[serde(deserialize_with = "present")]
+    pub two_person_approval: Option<bool>,
+    /// Whether a device that shows the gateway token and is not known is registered.
+    #[serde(deserialize_with = "present")]
+    pub registers_unknown_devices: Option<bool>,
+    /// How much room its images may take, in bytes; `null` for no limit.
+    #[serde(deserialize_with = "present")]
+    pub quota_bytes: Option<Option<i64>>,
+    /// How often devices should ask, in seconds, 5..=86400.
+    #[serde(deserialize_with = "present")]
+    pub poll_s: Option<i64>,
 }
 
 /// Where a release stands.
@@ -112,9 +146,21 @@ pub struct Release {
     pub state: ReleaseState,
     /// What changed, for people.
     pub notes: String,
-    /// What the image says of itself; always `null` in this version.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
-    pub image: Option<serde_json::Value>,
+    /// Who gets it at all.
+    pub channel: Channel,
+    /// Devices below this version have to install another release first.
+    pub min_version: Option<String>,
+    /// Whether devices with a higher version get it, too.
+    pub allow_downgrade: bool,
+    /// Which devices get it when.
+    pub rollout: Rollout,
+    /// Who published it.
+    pub approval: Approval,
+    /// What the image says of itself; `null` for a release from before images were read.
+    pub image: Option<ImageFacts>,
+    /// What speaks against publishing it; empty while it is published.
+    #[serde(default)]
+    pub objections: Vec<Objection>,
     /// When it was uploaded.
     pub created_at: Timestamp,
     /// When it was last published.
@@ -131,6 +177,37 @@ pub struct ReleaseChange {
     /// At most 4,000 characters.
     #[serde(deserialize_with = "present")]
     pub notes: Option<String>,
+    /// Who gets it at all.
+    #[serde(deserialize_with = "present")]
+    pub channel: Option<Channel>,
+    /// Devices below this version have to install another release first; `null` for any.
+    #[serde(deserialize_with = "present")]
+    pub min_version: Option<Option<String>>,
+    /// Whether devices with a higher version get it, too.
+    #[serde(deserialize_with = "present")]
+    pub allow_downgrade: Option<bool>,
+}
+
+/// POST `/api/v1/projects/{project}/releases/{version}/publish`; the body may be missing.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct PublishRelease {
+    /// Whether to publish it although its name or version raises an objection.
+    pub anyway: bool,
+}
+
+/// POST `…/releases/{version}/approve`: what the approver looked at; what is missing is not compared.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct ApproveRelease {
+    /// The image's SHA-256, 64 hex digits.
+    #[serde(deserialize_with = "present")]
+    pub sha256: Option<String>,
+    /// When the publication was asked for.
+    #[serde(deserialize_with = "present")]
+    pub requested_at: Option<Timestamp>,
 }
 
 /// A device of a project.
@@ -143,14 +220,20 @@ pub struct Device {
     pub project: String,
     /// What people call it.
     pub name: String,
+    /// What foreign clients call it; the id when missing.
+    pub controller_id: Option<String>,
     /// For rollouts by group; may be empty.
     pub group: String,
+    /// Which releases it gets.
+    pub channel: Channel,
     /// Free words about it.
     pub attributes: BTreeMap<String, String>,
     /// The version it last said it runs.
     pub current_version: Option<String>,
     /// What it last reported, such as `succeeded`.
     pub last_state: Option<ReportState>,
+    /// What became of the newest release it was offered.
+    pub action: Option<Action>,
     /// When it was last heard of.
     pub last_seen_at: Option<Timestamp>,
     /// When it was registered.
@@ -167,8 +250,13 @@ pub struct NewDevice {
     pub device_id: Option<Uuid>,
     /// The id when missing.
     pub name: String,
+    /// What foreign clients call it, 1 to 128 of `[A-Za-z0-9._:@-]`; the id when missing.
+    #[serde(deserialize_with = "present")]
+    pub controller_id: Option<String>,
     /// At most 80 characters.
     pub group: String,
+    /// Which releases it gets.
+    pub channel: Channel,
     /// At most 32 of them.
     pub attributes: BTreeMap<String, String>,
 }
@@ -195,89 +283,12 @@ pub struct DeviceChange {
     /// At most 80 characters.
     #[serde(deserialize_with = "present")]
     pub group: Option<String>,
+    /// Which releases it gets.
+    #[serde(deserialize_with = "present")]
+    pub channel: Option<Channel>,
     /// At most 32 of them.
     #[serde(deserialize_with = "present")]
     pub attributes: Option<BTreeMap<String, String>>,
-}
-
-/// POST `…/devices/{device_id}/tokens`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields, default)]
-pub struct NewDeviceToken {
-    /// 1..=1440; the portal's default when missing.
-    #[serde(deserialize_with = "present")]
-    pub expires_minutes: Option<i64>,
-    /// What the device runs now, for the record; `1.0.0` when missing.
-    #[serde(deserialize_with = "present")]
-    pub current_fw: Option<String>,
-}
-
-/// A freshly made device token, in the original server's shape.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct DeviceToken {
-    /// The JWT.
-    pub token: String,
-    /// When it ends.
-    pub expires_at: Timestamp,
-    /// What it says.
-    pub payload: DeviceClaims,
-}
-
-/// What a device token says: the original server's claims.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct DeviceClaims {
-    /// The device.
-    pub sub: Uuid,
-    /// The project's name.
-    pub project: String,
-    /// Always `device` and `ota_client`.
-    pub roles: Vec<String>,
-    /// Issued at, in seconds since 1970.
-    pub iat: i64,
-    /// Ends at, in seconds since 1970.
-    pub exp: i64,
-    /// Names the token, for listing and revocation.
-    pub jti: Uuid,
-    /// What the device ran when the token was made.
-    pub fw_version: String,
-}
-
-/// One device token in the list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct DeviceTokenInfo {
-    /// Names the token.
-    pub jti: Uuid,
-    /// The project's name.
-    pub project: String,
-    /// The device.
-    pub device_id: Uuid,
-    /// When it was made.
-    pub issued_at: Timestamp,
-    /// When it ends.
-    pub expires_at: Timestamp,
-    /// When it was revoked.
-    pub revoked_at: Option<Timestamp>,
-    /// What the device ran when it was made.
-    pub fw_version: String,
-}
-
-/// Filters of GET `/api/v1/tokens`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
-#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
-pub struct TokenQuery {
-    /// Only tokens of this project.
-    pub project: Option<String>,
-    /// Only tokens of this device.
-    pub device: Option<Uuid>,
-    /// How many rows at the most, 1..=500; 100 when missing.
-    pub limit: Option<i64>,
-    /// The `next` of the page before.
-    pub after: Option<String>,
 }
 
 /// What a device should install now.
@@ -371,20 +382,4 @@ pub struct ReportEntry {
     pub state: ReportState,
     /// More words.
     pub detail: String,
-}
-
-/// POST `/admin/generate_token`, the original server's request.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct GenerateToken {
-    /// The device, any UUID.
-    pub device_id: Uuid,
-    /// The project's name.
-    pub project: String,
-    /// 1..=1440.
-    #[serde(default, deserialize_with = "present")]
-    pub expires_minutes: Option<i64>,
-    /// What the device runs now.
-    #[serde(default)]
-    pub current_fw: Option<String>,
 }

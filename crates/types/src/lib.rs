@@ -10,8 +10,10 @@ pub mod account;
 pub mod audit;
 pub mod codes;
 pub mod firmware;
+pub mod image;
 pub mod limits;
 mod page;
+pub mod rollout;
 mod timestamp;
 mod version;
 

@@ -166,7 +166,20 @@ async fn wrong_usage_exits_with_2() {
         "--current-fw",
         "1.0.0",
     ];
-    let wrong: [&[&str]; 7] = [
+    let wrong: [&[&str]; 8] = [
+        &[
+            "simulate",
+            "--url",
+            "http://127.0.0.1:1",
+            "--token",
+            "t",
+            "--current-fw",
+            "1.0.0",
+            "--devices",
+            "2",
+            "--seconds",
+            "1",
+        ],
         &[],
         &["check"],
         &good,

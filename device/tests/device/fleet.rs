@@ -2,32 +2,46 @@
 
 use std::sync::Arc;
 
-use crate::support::{Image, NEW_VERSION, OLD_VERSION, Stage, start};
+use crate::support::{Image, NEW_VERSION, OLD_VERSION, Stage, TOKEN, start};
 use axum::http::StatusCode;
-use gatehouse_device::simulate::{Fleet, simulate};
-use gatehouse_device::{Kind, Tally};
+use gatehouse_device::simulate::{Fleet, Member, simulate};
+use gatehouse_device::{Kind, Tally, Token};
 
-/// Lets so many devices live without pauses until `is_over` says so.
-async fn live(stage: Stage, devices: u32, is_over: fn(&Stage) -> bool) -> (Arc<Stage>, Tally) {
-    let (stage, portal) = start(stage).await;
-    let fleet = Fleet {
-        devices,
+/// Devices that never pause and never fail.
+fn tireless(devices: usize) -> Fleet {
+    let member = Member {
+        token: Token::new(TOKEN).unwrap(),
         current_fw: OLD_VERSION.to_owned(),
+    };
+    Fleet {
+        members: vec![member; devices],
+        fail_percent: 0,
         first_check_ms: 0..=0,
         poll_ms: 0..=0,
-    };
+        restart_ms: 0..=0,
+    }
+}
+
+/// Lets so many devices live without pauses until `is_over` says so.
+async fn live(stage: Stage, devices: usize, is_over: fn(&Stage) -> bool) -> (Arc<Stage>, Tally) {
+    live_as(&tireless(devices), stage, is_over).await
+}
+
+async fn live_as(fleet: &Fleet, stage: Stage, is_over: fn(&Stage) -> bool) -> (Arc<Stage>, Tally) {
+    let (stage, portal) = start(stage).await;
     let end = async {
         while !is_over(&stage) {
             tokio::task::yield_now().await;
         }
     };
-    let tally = simulate(&portal, &fleet, end).await;
+    let tally = simulate(&portal, fleet, end).await;
     (stage, tally)
 }
 
+/// A second time, so that the report after the first is through.
 fn newest_was_asked_for(stage: &Stage) -> bool {
     let versions = stage.checked_versions.lock().unwrap();
-    versions.iter().any(|version| version == NEW_VERSION)
+    count(&versions, NEW_VERSION) >= 2
 }
 
 fn count(words: &[String], wanted: &str) -> usize {
@@ -64,6 +78,33 @@ async fn a_bad_image_is_counted_reported_and_asked_for_again() {
         "succeeded",
     ];
     assert_eq!(stage.reported(), expected);
+}
+
+#[tokio::test]
+async fn a_device_confirms_by_asking_with_its_new_version() {
+    let (stage, _) = live(Stage::with([]), 1, newest_was_asked_for).await;
+    let versions = stage.checked_versions.lock().unwrap();
+    assert_eq!(versions[..3], [OLD_VERSION, NEW_VERSION, NEW_VERSION]);
+}
+
+#[tokio::test]
+async fn a_fleet_that_is_told_to_fail_fails_in_both_ways() {
+    let unlucky = Fleet {
+        fail_percent: 100,
+        ..tireless(8)
+    };
+    // The odds that all of these fail in the same way are one in millions.
+    let tried_often = |stage: &Stage| count(&stage.reported(), "installing") >= 40;
+    let (stage, tally) = live_as(&unlucky, Stage::with([]), tried_often).await;
+    assert_eq!(tally.updates(), 0, "{tally}");
+    assert!(tally.mishaps() >= 32, "{tally}");
+    let failed = count(&stage.reported(), "failed") as u64;
+    assert!(
+        (1..tally.mishaps()).contains(&failed),
+        "{failed} of {tally}"
+    );
+    let versions = stage.checked_versions.lock().unwrap();
+    assert_eq!(count(&versions, NEW_VERSION), 0);
 }
 
 #[tokio::test]

@@ -79,6 +79,9 @@ impl Bench {
             self.stage.reported(),
             ["downloading", "installing", "succeeded"]
         );
+        let versions = self.stage.checked_versions.lock().unwrap();
+        let latest = &versions[versions.len() - 2..];
+        assert_eq!(latest, [OLD_VERSION, NEW_VERSION], "the new image asked");
     }
 
     /// The update fails so, says so to the portal, and the installed image stays.

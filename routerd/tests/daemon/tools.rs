@@ -165,6 +165,48 @@ async fn what_ended_or_is_forbidden_while_the_daemon_is_away_is_cut_when_it_star
     assert!(!cuts.contains("--reply-src 192.168.1.13 "), "open: {cuts}");
 }
 
+/// Every cut is a process; commands must not wait for all of them.
+#[tokio::test]
+async fn many_connections_are_cut_little_by_little_and_first_those_that_were_asked_for() {
+    let router = Router::make("nft");
+    let daemon = router.start();
+    let many = 200;
+    let to = |number: u16| Ask::Add {
+        session_id: Uuid::from_u128(number.into()),
+        route: Route {
+            port_dst: 7000 + number,
+            ..route()
+        },
+        duration_s: 600,
+    };
+    for number in 0..=many {
+        router.ask(daemon.address, to(number)).await.unwrap();
+    }
+    // Somebody takes all of it back, and one more that was opened since.
+    router.ask(daemon.address, Ask::Flush).await.unwrap();
+    let at_once = router.read("cuts").lines().count();
+    assert!((1..=60).contains(&at_once), "{at_once} of {many} at once");
+    let last = Ask::Add {
+        session_id: Uuid::from_u128(1000),
+        route: Route {
+            port_dst: 7999,
+            ..route()
+        },
+        duration_s: 600,
+    };
+    router.ask(daemon.address, last).await.unwrap();
+    let close = Ask::Del {
+        session_id: Uuid::from_u128(1000),
+    };
+    router.ask(daemon.address, close).await.unwrap();
+    let cuts = router.read("cuts");
+    assert!(cuts.contains("--orig-port-dst 7999 "), "{cuts}");
+    until("all are cut", || {
+        router.read("cuts").lines().count() >= usize::from(many) + 2
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn looking_for_long_prolongs_nothing() {
     let router = Router::make("nft");

@@ -22,10 +22,16 @@ use tokio::runtime::Runtime;
 use tokio_rustls::TlsConnector;
 use uuid::Uuid;
 
-/// The daemon of this build, or the one that `GATEHOUSE_ROUTERD` names: that of a release, say.
+/// Names a daemon to test instead of this build's: that of a release.
+const OF_RELEASE: &str = "GATEHOUSE_ROUTERD";
+
+/// Whether the daemon is the one that routers get.
+pub(crate) fn is_for_a_router() -> bool {
+    std::env::var_os(OF_RELEASE).is_some()
+}
+
 fn program() -> OsString {
-    std::env::var_os("GATEHOUSE_ROUTERD")
-        .unwrap_or_else(|| env!("CARGO_BIN_EXE_gatehouse-routerd").into())
+    std::env::var_os(OF_RELEASE).unwrap_or_else(|| env!("CARGO_BIN_EXE_gatehouse-routerd").into())
 }
 
 /// The daemon's folder, which outlives the daemon.

@@ -16,11 +16,13 @@ pub(crate) mod login;
 mod own_device;
 mod projects;
 mod releases;
+mod rollouts;
 mod routers;
 mod services;
 mod sessions;
 mod tokens;
 mod upload;
+mod uploads;
 mod users;
 
 use axum::Json;
@@ -76,11 +78,25 @@ pub fn routes() -> OpenApiRouter<AppState> {
             releases::change,
             releases::delete
         ))
+        .routes(routes!(uploads::create, uploads::abilities))
+        .routes(routes!(uploads::look, uploads::append, uploads::cancel))
         .routes(routes!(releases::publish))
         .routes(routes!(releases::withdraw))
+        .routes(routes!(rollouts::approve))
+        .routes(routes!(rollouts::show, rollouts::change))
+        .routes(routes!(rollouts::resume))
+        .routes(routes!(rollouts::list_actions))
+        .routes(routes!(
+            rollouts::create_gateway_token,
+            rollouts::revoke_gateway_token
+        ))
         .routes(routes!(devices::list, devices::create))
         .routes(routes!(devices::show, devices::change, devices::remove))
         .routes(routes!(devices::create_token))
+        .routes(routes!(rollouts::device_actions))
+        .routes(routes!(rollouts::device_timeline))
+        .routes(routes!(rollouts::cancel))
+        .routes(routes!(rollouts::retry))
         .routes(routes!(tokens::list))
         .routes(routes!(tokens::revoke))
         .routes(routes!(tokens::generate))

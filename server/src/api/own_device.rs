@@ -1,11 +1,11 @@
 //! What a device asks about itself, with its own token.
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::State,
     response::{IntoResponse, Response},
 };
-use gatehouse_core::firmware::Check;
+use gatehouse_core::firmware::Running;
 use gatehouse_types::firmware::{Report, Update};
 use http::{StatusCode, header::RETRY_AFTER};
 use serde::Deserialize;
@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::{Refusals, auth::Device};
 use crate::{
     firmware,
-    http::{extract::Query, json::ApiJson, problem::Problem},
+    http::{extract::Query, headers::ForDevice, json::ApiJson, problem::Problem},
     state::AppState,
 };
 
@@ -31,22 +31,22 @@ pub(super) async fn update(
     Device(actor): Device,
     Query(query): Query<UpdateQuery>,
 ) -> Result<Response, Problem> {
-    let answer = app.portal.firmware.check_update(
-        &actor,
-        Check {
-            current_fw: query.current_fw.as_deref(),
-        },
-    )?;
+    let running = query
+        .current_fw
+        .as_deref()
+        .map_or(Running::AsBefore, Running::Version);
+    let answer = app.portal.firmware.check_update(&actor, running).await?;
     let Some(release) = answer.release else {
         return Ok((
             StatusCode::NO_CONTENT,
+            Extension(ForDevice),
             [(RETRY_AFTER, answer.next_poll_s.to_string())],
         )
             .into_response());
     };
     let project = &actor.device()?.project;
     let update = firmware::offer(&app, project, &release, answer.next_poll_s);
-    Ok(Json(update).into_response())
+    Ok((Extension(ForDevice), Json(update)).into_response())
 }
 
 /// Keeps what a device says of its update.

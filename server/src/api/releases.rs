@@ -1,7 +1,7 @@
 use axum::{Json, extract::State};
 use gatehouse_types::{
     Page, PageQuery,
-    firmware::{Release, ReleaseChange},
+    firmware::{PublishRelease, Release, ReleaseChange},
 };
 use http::StatusCode;
 
@@ -72,17 +72,19 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Offers a release to devices.
-#[utoipa::path(post, path = "/api/v1/projects/{project}/releases/{version}/publish", tag = "releases", params(("project" = String, Path), ("version" = String, Path)), responses((status = 200, body = Release), Refusals))]
+/// Offers a release to devices; `{"anyway":true}` overrules objections to its name and version.
+#[utoipa::path(post, path = "/api/v1/projects/{project}/releases/{version}/publish", tag = "releases", params(("project" = String, Path), ("version" = String, Path)), request_body = Option<PublishRelease>, responses((status = 200, body = Release), Refusals))]
 pub(super) async fn publish(
     State(app): State<AppState>,
     SignedIn(actor): SignedIn,
     Path((project, version)): Path<(String, String)>,
+    wish: Option<ApiJson<PublishRelease>>,
 ) -> Result<Json<Release>, Problem> {
+    let wish = wish.map(|ApiJson(wish)| wish).unwrap_or_default();
     Ok(Json(
         app.portal
             .firmware
-            .publish(&actor, &project, &version)
+            .publish(&actor, &project, &version, wish)
             .await?,
     ))
 }

@@ -52,7 +52,7 @@ pub(super) async fn upload(
     Ok((status, Json(release)))
 }
 
-fn refuse_encoded(headers: &HeaderMap) -> Result<(), Problem> {
+pub(super) fn refuse_encoded(headers: &HeaderMap) -> Result<(), Problem> {
     if headers.contains_key(CONTENT_ENCODING) {
         let detail = "Send the image as it is, without Content-Encoding.";
         return Err(Problem::new(
@@ -64,7 +64,7 @@ fn refuse_encoded(headers: &HeaderMap) -> Result<(), Problem> {
     Ok(())
 }
 
-fn content_length(headers: &HeaderMap) -> Option<u64> {
+pub(super) fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 

@@ -1,8 +1,14 @@
 //! `gatehouse doctor`: looks, says what to do, and changes nothing. The portal may run meanwhile.
 
-use std::{fmt, fs, io, os::unix::fs::PermissionsExt, path::Path, sync::Arc, time::Duration};
+use std::{
+    fmt, fs, io, num::NonZeroU32, os::unix::fs::PermissionsExt, path::Path, sync::Arc,
+    time::Duration,
+};
 
-use gatehouse_core::ports::{Clock, Store, blobs::Blobs};
+use gatehouse_core::{
+    firmware::examine_image,
+    ports::{Clock, Store},
+};
 use gatehouse_storage::{FileBlobs, StoreHandle};
 use rustls::{
     CertificateError, Error as TlsError, RootCertStore,
@@ -192,7 +198,7 @@ async fn accounts(rows: &dyn Store) -> Result<Finding, Refusal> {
     })
 }
 
-/// Looks whether the image of every release is there with the right length.
+/// Reads the image of every release.
 async fn images(rows: &dyn Store, blob_dir: &Path) -> Result<Vec<Finding>, Refusal> {
     let catalog = rows
         .load_catalog(SystemClock.now_ms())
@@ -203,22 +209,17 @@ async fn images(rows: &dyn Store, blob_dir: &Path) -> Result<Vec<Finding>, Refus
     let blobs = blobs.transpose().map_err(refuse)?;
     let mut findings = Vec::new();
     for release in &catalog.releases {
-        let wanted_bytes = release.artifact.size_bytes.unsigned_abs();
-        let there_bytes = match &blobs {
-            Some(blobs) => blobs
-                .size_bytes(&release.artifact.sha256)
+        let damage = match &blobs {
+            Some(blobs) => examine_image(blobs, &release.artifact, NonZeroU32::MAX)
                 .await
                 .map_err(refuse)?,
-            None => None,
+            None => Some("is missing"),
         };
-        if there_bytes != Some(wanted_bytes) {
-            let there = there_bytes.map_or("missing".into(), |bytes| {
-                format!("{bytes} bytes long instead of {wanted_bytes}")
-            });
+        if let Some(damage) = damage {
             findings.push(Finding::new(
                 Grade::Problem,
                 format!(
-                    "The image {} ({}) is {there}. Put its blob {} back from a backup.",
+                    "The image {} ({}) {damage}. Upload it again, or put its blob {} back from a backup.",
                     release.file_name, release.version, release.artifact.sha256
                 ),
             ));
@@ -227,7 +228,10 @@ async fn images(rows: &dyn Store, blob_dir: &Path) -> Result<Vec<Finding>, Refus
     if findings.is_empty() {
         findings.push(Finding::new(
             Grade::Ok,
-            format!("Images: {}, all in place.", catalog.releases.len()),
+            format!(
+                "Images: {}, all in place and whole.",
+                catalog.releases.len()
+            ),
         ));
     }
     Ok(findings)

@@ -99,7 +99,7 @@ async fn nothing_is_wrong_with_a_furnished_installation_even_while_it_is_open() 
         "{lines:#?}"
     );
     assert!(
-        lines.contains(&"ok       Images: 1, all in place.".into()),
+        lines.contains(&"ok       Images: 1, all in place and whole.".into()),
         "{lines:#?}"
     );
 }
@@ -154,7 +154,7 @@ async fn what_others_may_read_and_what_is_damaged_is_told() {
 }
 
 #[tokio::test]
-async fn a_cut_image_is_told_with_both_lengths() {
+async fn a_cut_and_a_rotten_image_are_told() {
     let home = tempfile::tempdir().expect("a temporary folder");
     let config = config(&home, Flags::default());
     furnish(&config).await;
@@ -169,7 +169,10 @@ async fn a_cut_image_is_told_with_both_lengths() {
         .expect("a blob");
     fs::set_permissions(&blob, fs::Permissions::from_mode(0o600)).expect("opens it up");
     fs::write(&blob, "an i").expect("cuts");
-    let expected = "problem  The image lamp-1.0.0.bin (1.0.0) is 4 bytes long instead of 8";
+    let expected = "problem  The image lamp-1.0.0.bin (1.0.0) has another length";
+    assert_begin(&complaints(&config).await, &[expected]);
+    fs::write(&blob, "an imagE").expect("rots");
+    let expected = "problem  The image lamp-1.0.0.bin (1.0.0) has rotted. Upload it again";
     assert_begin(&complaints(&config).await, &[expected]);
 }
 

@@ -316,9 +316,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_portal_that_was_started_insecurely_is_asked_all_the_same() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
-        let port = listener.local_addr().expect("is bound").port();
-        drop(listener);
+        // Bound without listening, so that no other test gets the port.
+        let taken = tokio::net::TcpSocket::new_v4().expect("a socket");
+        taken
+            .bind("127.0.0.1:0".parse().expect("an address"))
+            .expect("binds");
+        let port = taken.local_addr().expect("is bound").port();
         let flags = Flags {
             listen: Some(format!("0.0.0.0:{port}")),
             ..Flags::default()

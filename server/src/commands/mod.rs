@@ -5,6 +5,8 @@ mod backup;
 mod backup_file;
 mod doctor;
 mod health;
+mod import;
+mod import_names;
 mod restore;
 mod router;
 mod serve;
@@ -16,13 +18,13 @@ use std::{
     path::Path,
 };
 
-use gatehouse_core::ports::random_bytes;
+use gatehouse_core::{access::webhook_key, ports::random_bytes};
 
 use crate::{
     api,
     cli::{AdminCommand, Command, Flags, RouterCommand},
     composition::Installation,
-    config::{Config, Environment},
+    config::{self, Config, Environment},
     http::shutdown,
     keys::{self, SECRET_BYTES},
     refusal::Refusal,
@@ -61,7 +63,9 @@ pub async fn run(command: Command) -> Result<(), Refusal> {
         Command::Migrate { flags } => migrate(load(&flags)?).await,
         Command::Backup { flags, file } => backup::backup(&load(&flags)?, &file).await,
         Command::Restore { flags, file } => restore::restore(&load(&flags)?, &file).await,
+        Command::Import { flags, folder } => import::import(load(&flags)?, &folder).await,
         Command::Doctor { flags } => doctor::doctor(&load(&flags)?).await,
+        Command::WakeKey { flags, origin } => wake_key(&load(&flags)?, &origin),
         Command::Openapi => openapi(),
         Command::Health { flags, url } => health::health(flags, url, load).await,
     }
@@ -143,6 +147,26 @@ async fn migrate(config: Config) -> Result<(), Refusal> {
     Ok(())
 }
 
+fn wake_key(config: &Config, origin: &str) -> Result<(), Refusal> {
+    println!("{}", key_for(config, origin)?);
+    Ok(())
+}
+
+/// The key of a home backend that the configuration allows.
+fn key_for(config: &Config, origin: &str) -> Result<String, Refusal> {
+    let origin = config::origin(origin)
+        .map_err(|wanted| Refusal::new(format!("The home backend {wanted}")))?;
+    if !config.webhook_origins.contains(&origin) {
+        return Err(Refusal::new(format!(
+            "{origin} is not in wake.webhook_origins. Add it there first."
+        )));
+    }
+    let secret = config.webhook_secret.as_ref().ok_or_else(|| {
+        Refusal::new("wake.webhook_secret is not set, so no token is signed. Set it first.")
+    })?;
+    webhook_key(secret.expose(), &origin).map_err(refuse)
+}
+
 fn openapi() -> Result<(), Refusal> {
     let json = api::document()
         .to_pretty_json()
@@ -156,6 +180,45 @@ mod tests {
     use std::os::unix::ffi::OsStringExt;
 
     use super::*;
+
+    #[test]
+    fn a_home_backend_has_the_key_of_its_own_origin() {
+        let set = |name: &str, value: &str| (format!("GATEHOUSE_WAKE_{name}"), value.to_owned());
+        let origins = set(
+            "WEBHOOK_ORIGINS",
+            "https://home.example.org, http://10.0.0.5:8080",
+        );
+        let key_of = |environment: Environment, origin| {
+            let config = Config::load(&Flags::default(), &environment, |path| {
+                fs::read_to_string(path)
+            });
+            key_for(&config.expect("holds together"), origin).map_err(|refusal| refusal.to_string())
+        };
+        let secret = set("WEBHOOK_SECRET", "a secret of two programs");
+        let both = Environment::from([origins.clone(), secret]);
+        let known = "47f57c2990f535c3d4277b01b8a7494d549e8ab79ba40fb5f832858eb021b6e9";
+        for same in ["https://home.example.org", "https://HOME.example.org:443/"] {
+            assert_eq!(key_of(both.clone(), same).as_deref(), Ok(known), "{same}");
+        }
+        let other = key_of(both.clone(), "http://10.0.0.5:8080").expect("is allowed");
+        assert_ne!(other, known);
+        for (environment, origin, wanted) in [
+            (
+                both.clone(),
+                "https://evil.example",
+                "not in wake.webhook_origins",
+            ),
+            (both, "home.example.org", "must be http:// or https://"),
+            (
+                Environment::from([origins]),
+                "https://home.example.org",
+                "wake.webhook_secret is not set",
+            ),
+        ] {
+            let refused = key_of(environment, origin).expect_err("is refused");
+            assert!(refused.contains(wanted), "{refused}");
+        }
+    }
 
     fn not_text() -> OsString {
         OsString::from_vec(vec![b'x', 0xff])

@@ -37,7 +37,7 @@ pub(super) async fn serve(config: Config) -> Result<(), Refusal> {
     for task in background {
         task.abort();
     }
-    if let Err(error) = installation.portal.firmware.flush_sightings().await {
+    if let Err(error) = installation.portal.firmware.flush_progress().await {
         tracing::warn!(%error, "the last sightings of devices could not be written down");
     }
     installation.store.close().await;

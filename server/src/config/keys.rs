@@ -6,7 +6,7 @@ use crate::refusal::Refusal;
 pub(super) const PREFIX: &str = "GATEHOUSE_";
 
 /// Keys of a TOML file, dotted; [`PREFIX`] and underscores make the variable of each.
-pub(super) const KNOWN: [&str; 20] = [
+pub(super) const KNOWN: [&str; 23] = [
     "admin_secret",
     "blob_url",
     "data_dir",
@@ -21,9 +21,12 @@ pub(super) const KNOWN: [&str; 20] = [
     "no_jwt",
     "public_url",
     "query_token",
+    "sendfile",
+    "sendfile_root",
     "tls.cert",
     "tls.key",
     "trusted_proxies",
+    "wake.webhook_ca_file",
     "wake.webhook_networks",
     "wake.webhook_origins",
     "wake.webhook_secret",

@@ -4,7 +4,7 @@ use std::path::Path;
 use clap::Parser;
 use gatehouse_core::client_address::ForwardHeader;
 
-use super::{Config, Environment, LogFormat, QueryToken};
+use super::{Config, Environment, LogFormat, QueryToken, SendfileHeader};
 use crate::cli::{Cli, Command, Flags};
 
 /// Parses a command line as the program would.
@@ -54,6 +54,7 @@ max_upload_bytes = 67108864
 no_jwt = false
 public_url = "http://127.0.0.1:3000"
 query_token = "allow"
+sendfile = "off"
 trusted_proxies = []
 
 [jwt]
@@ -329,4 +330,54 @@ fn the_public_url_is_spelled_as_a_browser_spells_an_origin() {
     ] {
         assert_eq!(super::values::public_url(given).as_deref(), Ok(expected));
     }
+}
+
+#[test]
+fn a_proxy_that_sends_files_itself_is_named_and_trusted() {
+    let trusted = &[
+        "--trusted-proxies",
+        "10.0.0.1",
+        "--blob-url",
+        "file:///srv/blobs",
+    ][..];
+    let root_of = |words: &[&str]| {
+        let loaded = load(&[trusted, words].concat(), &[], "");
+        loaded.map(|config| {
+            config
+                .sendfile
+                .map(|sendfile| (sendfile.header, sendfile.root))
+        })
+    };
+    let accel = SendfileHeader::XAccelRedirect;
+    for (words, expected) in [
+        (&[][..], None),
+        (&["--sendfile", "off", "--sendfile-root", "/x"], None),
+        (
+            &["--sendfile", "x-accel-redirect"],
+            Some((accel, "/gatehouse-images")),
+        ),
+        (
+            &["--sendfile", "X-Accel-Redirect", "--sendfile-root", "/fw/"],
+            Some((accel, "/fw")),
+        ),
+        (
+            &["--sendfile", "x-sendfile"],
+            Some((SendfileHeader::XSendfile, "/srv/blobs")),
+        ),
+    ] {
+        let expected = expected.map(|(header, root)| (header, root.to_owned()));
+        assert_eq!(root_of(words), Ok(expected), "{words:?}");
+    }
+    for words in [
+        &["--sendfile", "nginx"][..],
+        &["--sendfile", "x-sendfile", "--sendfile-root", "blobs"],
+        &["--sendfile", "x-sendfile", "--sendfile-root", "/a b"],
+    ] {
+        assert!(
+            root_of(words).expect_err("refuses").contains("sendfile"),
+            "{words:?}"
+        );
+    }
+    let alone = load(&["--sendfile", "x-sendfile"], &[], "").expect_err("refuses");
+    assert!(alone.contains("trusted_proxies"), "{alone}");
 }

@@ -58,6 +58,15 @@ pub(super) fn blob_dir(text: &str) -> Result<PathBuf, String> {
     }
 }
 
+/// Reads what stands before a file's place, without a slash at its end.
+pub(super) fn sendfile_root(text: &str) -> Result<String, String> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic());
+    if text.starts_with('/') && is_plain && !text.contains(['%', '?', '#']) {
+        return Ok(text.trim_end_matches('/').to_owned());
+    }
+    Err("must begin with a slash and hold no spaces, such as /gatehouse-images for nginx or the folder of the blobs for Apache.".into())
+}
+
 /// Reads a network, or one address as a network of its own.
 pub(super) fn proxy_network(text: &str) -> Result<IpNet, String> {
     let single = || text.parse::<IpAddr>().map(IpNet::from);

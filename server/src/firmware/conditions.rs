@@ -30,6 +30,29 @@ pub(super) struct Validators<'a> {
     pub(super) modified_s: i64,
 }
 
+/// The strong tag of an image, with its quotes.
+pub(super) fn etag(sha256: &str) -> String {
+    format!("\"{sha256}\"")
+}
+
+/// Whether the request carries any condition.
+pub(super) fn are_in(headers: &HeaderMap) -> bool {
+    [
+        header::IF_MATCH,
+        header::IF_NONE_MATCH,
+        header::IF_MODIFIED_SINCE,
+        header::IF_UNMODIFIED_SINCE,
+        header::IF_RANGE,
+    ]
+    .iter()
+    .any(|name| headers.contains_key(name))
+}
+
+/// Whether the request names this image as one that the client has.
+pub(super) fn know(headers: &HeaderMap, etag: &str) -> bool {
+    text(headers, &header::IF_NONE_MATCH).is_some_and(|tags| lists(tags, etag, is_weak_match))
+}
+
 /// Judges the conditions in the order of RFC 9110 §13.2.2.
 pub(super) fn judge(headers: &HeaderMap, validators: Validators<'_>) -> Verdict {
     if let Some(tags) = text(headers, &header::IF_MATCH) {
@@ -64,7 +87,7 @@ pub(super) fn range_applies(headers: &HeaderMap, validators: Validators<'_>) -> 
 }
 
 /// Writes a moment as HTTP wants it, such as `Sun, 06 Nov 1994 08:49:37 GMT`.
-pub(super) fn http_date(seconds: i64) -> String {
+pub(crate) fn http_date(seconds: i64) -> String {
     OffsetDateTime::from_unix_timestamp(seconds)
         .ok()
         .and_then(|moment| moment.format(HTTP_DATE).ok())

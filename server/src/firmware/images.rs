@@ -1,14 +1,11 @@
-//! The bytes of an image with the headers that go with them.
+//! Images that are ready to be sent, and that what is sent is what was uploaded.
 
 use std::{
     ops::Range,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use axum::{
-    body::Body,
-    response::{IntoResponse, Response},
-};
+use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt;
 use gatehouse_core::{
@@ -17,16 +14,13 @@ use gatehouse_core::{
     ports::blobs::{Blobs, OpenPart, Stamp},
 };
 use gatehouse_types::codes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{
-    conditions::{self, Validators, Verdict},
-    range::{self, Wanted},
-};
-use crate::{http::problem::Problem, state::AppState};
+use super::conditions::{self, Validators};
+use crate::http::problem::Problem;
 
 /// Larger images are streamed from the store.
 const CACHED_MAX_BYTES: u64 = 4 * 1024 * 1024;
@@ -40,17 +34,44 @@ pub struct ImageCache(Cache<Uuid, Arc<Image>>);
 
 /// An image that is ready to be sent.
 pub(super) struct Image {
-    sha256: String,
-    size_bytes: u64,
+    pub(super) sha256: String,
+    pub(super) size_bytes: u64,
     etag: String,
     modified_s: i64,
-    headers: HeaderMap,
+    /// What every answer with the image or about it says.
+    pub(super) headers: HeaderMap,
     bytes: Option<Bytes>,
     /// The state of the file in which it was last read and found whole.
     checked: Mutex<Stamp>,
 }
 
 impl Image {
+    pub(super) fn validators(&self) -> Validators<'_> {
+        Validators {
+            etag: &self.etag,
+            modified_s: self.modified_s,
+        }
+    }
+
+    /// A part of a small image from memory, of a large one from the disk as it is sent.
+    pub(super) async fn body(&self, blobs: &dyn Blobs, part: Range<u64>) -> Result<Body, Problem> {
+        if let Some(bytes) = &self.bytes {
+            let index = |position: u64| usize::try_from(position).map_err(Error::internal);
+            return Ok(Body::from(
+                bytes.slice(index(part.start)?..index(part.end)?),
+            ));
+        }
+        let opened = open_checked(blobs, self, part).await?;
+        Ok(broken_off_with_alarm(opened, &self.sha256))
+    }
+
+    /// Looks whether the file is as it was when all of it was last read, and reads it if not.
+    pub(super) async fn check_file(&self, blobs: &dyn Blobs) -> Result<(), Problem> {
+        open_checked(blobs, self, 0..self.size_bytes)
+            .await
+            .map(drop)
+    }
+
     fn checked(&self) -> Stamp {
         *self.checked.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -101,7 +122,7 @@ async fn load(release: &CatalogRelease, blobs: &dyn Blobs) -> Result<Image, Prob
     let sha256 = record.artifact.sha256.clone();
     let modified_s = record.created_at_ms / 1000;
     let (bytes, stamp) = read_checked(blobs, &sha256, size_bytes).await?;
-    let etag = format!("\"{sha256}\"");
+    let etag = conditions::etag(&sha256);
     let text = |value: String| HeaderValue::try_from(value).map_err(Error::internal);
     let mut headers = HeaderMap::with_capacity(12);
     headers.insert(
@@ -193,70 +214,6 @@ fn alarm(sha256: &str, what: &str) -> Problem {
     )
 }
 
-/// Answers with the image, a part of it, or that the client has it.
-pub(super) async fn answer(
-    app: &AppState,
-    method: &Method,
-    request: &HeaderMap,
-    image: &Image,
-) -> Result<Response, Problem> {
-    let validators = Validators {
-        etag: &image.etag,
-        modified_s: image.modified_s,
-    };
-    match conditions::judge(request, validators) {
-        Verdict::Send => {}
-        Verdict::NotModified => {
-            return Ok((StatusCode::NOT_MODIFIED, image.headers.clone()).into_response());
-        }
-        Verdict::Failed => {
-            return Err(Problem::new(
-                StatusCode::PRECONDITION_FAILED,
-                codes::PRECONDITION_FAILED,
-                "The image is not the one that the request names.",
-            ));
-        }
-    }
-    let asked = request
-        .get(header::RANGE)
-        .and_then(|value| value.to_str().ok());
-    let asked = asked.filter(|_| conditions::range_applies(request, validators));
-    let (status, part) = match range::wanted(asked, image.size_bytes) {
-        Wanted::Whole => (StatusCode::OK, 0..image.size_bytes),
-        Wanted::Part(part) => (StatusCode::PARTIAL_CONTENT, part),
-        Wanted::Nothing => return Ok(unsatisfiable(image.size_bytes)),
-    };
-    let mut headers = image.headers.clone();
-    headers.insert(
-        header::CONTENT_LENGTH,
-        HeaderValue::from(part.end - part.start),
-    );
-    if status == StatusCode::PARTIAL_CONTENT {
-        let range = format!("bytes {}-{}/{}", part.start, part.end - 1, image.size_bytes);
-        headers.insert(
-            header::CONTENT_RANGE,
-            HeaderValue::try_from(range).map_err(Error::internal)?,
-        );
-    }
-    let body = if *method == Method::HEAD {
-        Body::empty()
-    } else {
-        body(app, image, part).await?
-    };
-    Ok((status, headers, body).into_response())
-}
-
-async fn body(app: &AppState, image: &Image, part: Range<u64>) -> Result<Body, Problem> {
-    if let Some(bytes) = &image.bytes {
-        let index = |position: u64| usize::try_from(position).map_err(Error::internal);
-        return Ok(Body::from(
-            bytes.slice(index(part.start)?..index(part.end)?),
-        ));
-    }
-    let opened = open_checked(app.blobs.as_ref(), image, part).await?;
-    Ok(broken_off_with_alarm(opened, &image.sha256))
-}
-
 /// A body that breaks off where the file ends too early, so that no short answer looks complete.
 fn broken_off_with_alarm(opened: OpenPart, sha256: &str) -> Body {
     let sha256 = sha256.to_owned();
@@ -264,19 +221,6 @@ fn broken_off_with_alarm(opened: OpenPart, sha256: &str) -> Body {
         alarm(&sha256, "breaks off while it is sent");
     });
     Body::from_stream(bytes)
-}
-
-fn unsatisfiable(size_bytes: u64) -> Response {
-    let problem = Problem::new(
-        StatusCode::RANGE_NOT_SATISFIABLE,
-        codes::RANGE_NOT_SATISFIABLE,
-        format!("The image has {size_bytes} bytes; the range lies outside."),
-    );
-    let mut response = problem.into_response();
-    if let Ok(value) = HeaderValue::try_from(format!("bytes */{size_bytes}")) {
-        response.headers_mut().insert(header::CONTENT_RANGE, value);
-    }
-    response
 }
 
 #[cfg(test)]

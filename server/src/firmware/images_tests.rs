@@ -8,7 +8,10 @@ use std::{
 
 use gatehouse_core::ports::firmware::ReleaseRecord;
 use gatehouse_storage::FileBlobs;
-use gatehouse_types::firmware::ReleaseState;
+use gatehouse_types::{
+    firmware::ReleaseState,
+    rollout::{Approval, Channel, Rollout},
+};
 use http_body_util::BodyExt;
 use tempfile::TempDir;
 
@@ -38,12 +41,24 @@ impl Shelf {
             artifact,
             state: ReleaseState::Published,
             notes: String::new(),
+            number: 1,
+            image: None,
+            channel: Channel::default(),
+            min_version: None,
+            allow_downgrade: false,
+            rollout: Rollout::default(),
+            approval: Approval::default(),
+            revision: 0,
             created_at_ms: 0,
             published_at_ms: Some(0),
             withdrawn_at_ms: None,
         };
         let version = "1.0.0".parse().expect("a version");
-        let release = CatalogRelease { record, version };
+        let release = CatalogRelease {
+            record,
+            version,
+            min_version: None,
+        };
         let Ok(image) = load(&release, &blobs).await else {
             panic!("the image is whole");
         };
@@ -110,6 +125,9 @@ async fn a_file_cut_while_it_is_sent_breaks_the_answer_off_with_an_alarm() {
         .with_ansi(false)
         .with_writer(Mutex::new(File::create(&log).expect("a log")))
         .finish();
+    // With just one subscriber, `tracing` asks the thread that first comes to an event whether it
+    // listens, and takes the no of another test for all threads.
+    let _another = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
     let _logging = tracing::subscriber::set_default(subscriber);
     let body = shelf.open().await.expect("begins");
     let file = File::options().write(true).open(shelf.file());

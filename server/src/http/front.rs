@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tower::ServiceExt;
 
 use super::client_address::{ClientAddress, ConnInfo};
-use super::headers;
+use super::headers::{self, ForDevice};
 use super::problem::{self, Problem};
 use super::request_id::{RequestId, RequestIds};
 
@@ -67,10 +67,14 @@ impl Front {
         request.extensions_mut().insert(client);
 
         let mut response = self.route(request).await;
-        headers::secure(response.headers_mut(), conn.tls);
-        response
-            .headers_mut()
-            .insert(REQUEST_ID_HEADER, id.header_value());
+        if response.extensions().get::<ForDevice>().is_some() {
+            headers::secure_briefly(response.headers_mut());
+        } else {
+            headers::secure(response.headers_mut(), conn.tls);
+            response
+                .headers_mut()
+                .insert(REQUEST_ID_HEADER, id.header_value());
+        }
         log_access(&seen, &response, client, started);
         response
     }

@@ -32,6 +32,23 @@ const STRICT_POLICY: HeaderValue =
 const TWO_YEARS: HeaderValue = HeaderValue::from_static("max-age=63072000");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
+/// Marks an answer for a device, which may have 512 bytes for a whole head: it carries no rules
+/// for pages.
+#[derive(Debug, Clone, Copy)]
+pub struct ForDevice;
+
+/// Adds what also an answer to a device tells a browser that got hold of it.
+pub fn secure_briefly(headers: &mut HeaderMap) {
+    add(
+        headers,
+        X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    if is_personal(headers) {
+        add(headers, CACHE_CONTROL, NO_STORE);
+    }
+}
+
 /// Adds the security headers that the answer does not carry yet.
 ///
 /// `over_tls` is whether the portal itself ended the TLS: only then does it promise HTTPS.

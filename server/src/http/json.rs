@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 
 use axum::body::Body;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, OptionalFromRequest, Request};
 use bytes::Bytes;
 use gatehouse_types::codes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
@@ -34,12 +34,30 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for ApiJson<T> {
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
         require_plain_json(request.headers())?;
-        let bytes = collect(request.into_body()).await?;
-        require_object(&bytes)?;
-        serde_json::from_slice(&bytes)
-            .map(Self)
-            .map_err(|error| explain(&error))
+        parse(&collect(request.into_body()).await?)
     }
+}
+
+/// No body is `None`; any other is read as above.
+impl<S: Sync, T: DeserializeOwned> OptionalFromRequest<S> for ApiJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Option<Self>, Problem> {
+        let (head, body) = request.into_parts();
+        let bytes = collect(body).await?;
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        require_plain_json(&head.headers)?;
+        parse(&bytes).map(Some)
+    }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<ApiJson<T>, Problem> {
+    require_object(bytes)?;
+    serde_json::from_slice(bytes)
+        .map(ApiJson)
+        .map_err(|error| explain(&error, bytes))
 }
 
 fn require_plain_json(headers: &HeaderMap) -> Result<(), Problem> {
@@ -69,7 +87,7 @@ fn require_object(bytes: &[u8]) -> Result<(), Problem> {
     if !bytes.trim_ascii_start().starts_with(b"[") {
         return Ok(());
     }
-    serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| explain(&error))?;
+    serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| explain(&error, bytes))?;
     Err(unprocessable("The body must be a JSON object.".into()))
 }
 
@@ -94,9 +112,9 @@ pub fn broken_off(error: &(dyn StdError + 'static)) -> Problem {
     Problem::bad_request("The body broke off before its end; send it again.")
 }
 
-fn explain(error: &serde_json::Error) -> Problem {
+fn explain(error: &serde_json::Error, bytes: &[u8]) -> Problem {
     let (line, column) = (error.line(), error.column());
-    if error.classify() != Category::Data {
+    if error.classify() != Category::Data && !is_sound(error, bytes) {
         return Problem::bad_request(format!(
             "The body is not valid JSON (line {line}, column {column})."
         ));
@@ -118,6 +136,12 @@ fn explain(error: &serde_json::Error) -> Problem {
     unprocessable(format!(
         "A member has a wrong type or value (line {line}, column {column}){hint}."
     ))
+}
+
+/// A number in the place of a word is called a syntax error by `serde_json`, too.
+fn is_sound(error: &serde_json::Error, bytes: &[u8]) -> bool {
+    error.to_string().starts_with("expected value")
+        && serde_json::from_slice::<IgnoredAny>(bytes).is_ok()
 }
 
 fn unprocessable(detail: String) -> Problem {

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use gatehouse_core::ports::router_link::{
     LinkProtocol, Probed, RouterCommand, RouterFailure, RouterLink, RouterTarget, Rule,
 };
+use gatehouse_router_protocol::{client::ClientError, message::ErrorCode};
 use gatehouse_routerd::{
     clock::SystemClock as DaemonClock,
     config::Config,
@@ -23,7 +24,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use uuid::Uuid;
 
-use super::DaemonLink;
+use super::{DaemonLink, to_failure};
 use crate::system::{SystemClock, SystemRng};
 
 fn link() -> DaemonLink {
@@ -265,9 +266,12 @@ async fn a_daemon_that_dies_over_a_command_leaves_it_unsure() {
 #[tokio::test]
 async fn a_daemon_that_is_not_there_did_nothing() {
     let router = Router::new();
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
-    let address = listener.local_addr().expect("bound");
-    drop(listener);
+    // Bound without listening, so that no other test gets the port.
+    let taken = tokio::net::TcpSocket::new_v4().expect("a socket");
+    taken
+        .bind("127.0.0.1:0".parse().expect("an address"))
+        .expect("binds");
+    let address = taken.local_addr().expect("bound");
     for protocol in [LinkProtocol::Gatehouse, LinkProtocol::Original] {
         let target = router.target(address, protocol);
         let sent = link().send(&target, RouterCommand::Del(rule())).await;
@@ -275,5 +279,33 @@ async fn a_daemon_that_is_not_there_did_nothing() {
             matches!(sent, Err(RouterFailure::Unreachable(_))),
             "{sent:?}"
         );
+    }
+}
+
+#[test]
+fn only_what_passes_by_itself_is_asked_again() {
+    let refused = |code| {
+        to_failure(&ClientError::Refused {
+            code,
+            reason: "it says so".into(),
+        })
+    };
+    let busy = refused(ErrorCode::Busy);
+    assert!(matches!(busy, RouterFailure::NotNow(_)), "{busy:?}");
+    let failed = refused(ErrorCode::Internal);
+    assert!(matches!(failed, RouterFailure::Failed(_)), "{failed:?}");
+    for stays in [
+        ErrorCode::InvalidRequest,
+        ErrorCode::Unsupported,
+        ErrorCode::SourceNotAllowed,
+        ErrorCode::TargetNotAllowed,
+        ErrorCode::PortNotAllowed,
+        ErrorCode::PortInUse,
+        ErrorCode::DurationNotAllowed,
+        ErrorCode::TooManySessions,
+        ErrorCode::UnknownSession,
+    ] {
+        let failure = refused(stays);
+        assert!(matches!(failure, RouterFailure::Refused(_)), "{failure:?}");
     }
 }

@@ -1,11 +1,14 @@
 use axum::{
     extract::{Request, State},
-    response::{Redirect, Response},
+    response::{IntoResponse, Redirect, Response},
 };
-use gatehouse_app::{forms::Way, i18n::Notice};
+use gatehouse_app::{
+    forms::{Way, check_shown_ip},
+    i18n::Notice,
+};
 use gatehouse_core::Error;
 use gatehouse_types::{access::SessionState, codes};
-use http::{HeaderValue, header::REFERRER_POLICY};
+use http::{HeaderMap, HeaderValue, header::REFERRER_POLICY};
 use serde::Deserialize;
 
 use super::{form::PlainForm, pages};
@@ -16,18 +19,12 @@ use crate::{
 };
 
 /// GET `/guest`: the page of an invitation.
-///
-/// Its URL is a secret: requests that the page leads to name the portal, never the whole URL.
-/// Without any referrer, browsers would send `Origin: null` with its forms.
 pub(super) async fn page(
     app: State<AppState>,
     visitor: Result<Visitor, Problem>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let mut page = pages::render(app, visitor, request).await?;
-    let policy = HeaderValue::from_static("strict-origin");
-    page.headers_mut().insert(REFERRER_POLICY, policy);
-    Ok(page)
+    Ok(keep_link(pages::render(app, visitor, request).await?))
 }
 
 #[derive(Deserialize)]
@@ -36,21 +33,26 @@ pub(super) struct OpenForm {
     token: String,
     #[serde(default)]
     minutes: String,
+    /// The address that the page showed; another one than that is not let in.
+    #[serde(default)]
+    shown_ip: String,
 }
 
 /// POST `/guest`: opens the service of an invitation to the address that asks.
 pub(super) async fn open(
     State(app): State<AppState>,
     Origin(actor): Origin,
+    headers: HeaderMap,
     PlainForm(form): PlainForm<OpenForm>,
-) -> Redirect {
+) -> Response {
     let back = guest_page(&form.token);
     // What is no number of minutes is none that can be taken.
     let minutes = form.minutes.trim().parse().unwrap_or(0);
-    let opened = app
-        .portal
-        .access
-        .open_as_guest(&actor, &form.token, minutes);
+    let opened = async {
+        check_shown_ip(&actor, &form.shown_ip)?;
+        let access = &app.portal.access;
+        access.open_as_guest(&actor, &form.token, minutes).await
+    };
     let way = match opened.await {
         Ok(opened) => {
             let way = back.with("pass", &opened.pass);
@@ -68,9 +70,19 @@ pub(super) async fn open(
                 ..
             },
         ) => back,
+        Err(
+            error @ (Error::TooMany { .. }
+            | Error::Conflict {
+                code: codes::ADDRESS_CHANGED,
+                ..
+            }),
+        ) => {
+            let way = back.refused("", &error);
+            return keep_link(pages::refuse(&app, actor, headers, &way, error).await);
+        }
         Err(error) => back.refused("", &error),
     };
-    Redirect::to(way.path())
+    Redirect::to(way.path()).into_response()
 }
 
 #[derive(Deserialize)]
@@ -96,6 +108,14 @@ pub(super) async fn close(
         Err(error) => back.refused("", &error),
     };
     Redirect::to(way.path())
+}
+
+/// The page's URL is a secret: requests that it leads to name the portal, never the whole URL.
+/// Without any referrer, browsers would send `Origin: null` with its forms.
+fn keep_link(mut page: Response) -> Response {
+    let policy = HeaderValue::from_static("strict-origin");
+    page.headers_mut().insert(REFERRER_POLICY, policy);
+    page
 }
 
 fn guest_page(token: &str) -> Way {

@@ -1,15 +1,11 @@
 use axum::{
-    body::Body,
-    extract::{Request, State},
+    extract::State,
     response::{IntoResponse, Redirect, Response},
 };
 use gatehouse_app::forms::{Way, problem};
-use gatehouse_core::{Actor, Error, identity::SignIn};
+use gatehouse_core::{Error, identity::SignIn};
 use gatehouse_types::limits::EMAIL_MAX_CHARS;
-use http::{
-    HeaderMap,
-    header::{RETRY_AFTER, SET_COOKIE},
-};
+use http::{HeaderMap, header::SET_COOKIE};
 use serde::Deserialize;
 
 use super::{form::PlainForm, own_path, pages};
@@ -64,7 +60,7 @@ pub(super) async fn sign_in(
         }
         Err(error) => {
             let page = back(problem(&error).code(), &form);
-            Ok(refuse(&app, actor, headers, &page, error).await)
+            Ok(pages::refuse(&app, actor, headers, &page, error).await)
         }
     }
 }
@@ -76,29 +72,6 @@ fn back(code: &str, form: &LoginForm) -> Way {
         ("email", if is_plausible { &*form.email } else { "" }),
         ("next", own_path(&form.next)),
     ])
-}
-
-/// Shows the page under the status of `error`, so that programs and proxies see it too.
-async fn refuse(
-    app: &AppState,
-    actor: Actor,
-    headers: HeaderMap,
-    page: &Way,
-    error: Error,
-) -> Response {
-    let refusal = Problem::from(error).into_response();
-    let mut request = Request::new(Body::empty());
-    match page.path().parse() {
-        Ok(uri) => *request.uri_mut() = uri,
-        Err(_unparsable) => return refusal,
-    }
-    *request.headers_mut() = headers;
-    let mut response = pages::draw(app, actor, request).await;
-    *response.status_mut() = refusal.status();
-    if let Some(wait) = refusal.headers().get(RETRY_AFTER) {
-        response.headers_mut().insert(RETRY_AFTER, wait.clone());
-    }
-    response
 }
 
 /// POST `/logout`: ends the sign-in session and takes the cookie away.

@@ -13,7 +13,11 @@ use gatehouse_app::{
     visit::Visit,
 };
 use gatehouse_core::{Actor, Error};
-use http::{Method, StatusCode, header::ACCEPT_LANGUAGE, request::Parts};
+use http::{
+    HeaderMap, Method, StatusCode,
+    header::{ACCEPT_LANGUAGE, RETRY_AFTER},
+    request::Parts,
+};
 
 use super::{cookie::values, form::unreadable, preferences};
 use crate::{
@@ -35,7 +39,8 @@ pub(super) async fn render(
     request: Request,
 ) -> Result<Response, Problem> {
     let path = request.uri().path();
-    if path.starts_with("/api/") || path.starts_with("/firmware/") || path.starts_with("/pkg/") {
+    let for_programs = ["/api/", "/firmware/", "/ota/", "/pkg/"];
+    if for_programs.iter().any(|start| path.starts_with(start)) {
         return Err(problem::not_found());
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -73,6 +78,29 @@ pub(super) async fn draw(app: &AppState, actor: Actor, request: Request) -> Resp
     };
     let handler = leptos_axum::render_app_async_with_context(provide, shell);
     handler(Request::from_parts(parts, body)).await
+}
+
+/// Shows the page under the status of `error`, so that programs and proxies see it too.
+pub(super) async fn refuse(
+    app: &AppState,
+    actor: Actor,
+    headers: HeaderMap,
+    page: &Way,
+    error: Error,
+) -> Response {
+    let refusal = Problem::from(error).into_response();
+    let mut request = Request::new(Body::empty());
+    match page.path().parse() {
+        Ok(uri) => *request.uri_mut() = uri,
+        Err(_unparsable) => return refusal,
+    }
+    *request.headers_mut() = headers;
+    let mut response = draw(app, actor, request).await;
+    *response.status_mut() = refusal.status();
+    if let Some(wait) = refusal.headers().get(RETRY_AFTER) {
+        response.headers_mut().insert(RETRY_AFTER, wait.clone());
+    }
+    response
 }
 
 /// POST `/api/ui/…`: a plain form. Whoever is not signed in is sent to sign in.

@@ -19,7 +19,7 @@ use gatehouse_server::{
 };
 use gatehouse_types::{
     account::{NewUser, Role},
-    firmware::{GenerateToken, NewProject},
+    firmware::{GenerateToken, NewProject, PublishRelease},
 };
 use http::{Request, StatusCode, header};
 use http_body_util::BodyExt;
@@ -144,7 +144,7 @@ pub(crate) async fn publish(portal: &Installation, version: u32) {
     upload.write(image(version)).await.expect("writes");
     upload.finish(None).await.expect("ends");
     firmware
-        .publish(&system, PROJECT, &spelled)
+        .publish(&system, PROJECT, &spelled, PublishRelease::default())
         .await
         .expect("publishes");
 }

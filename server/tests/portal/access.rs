@@ -20,7 +20,11 @@ pub(crate) struct House {
 
 impl House {
     pub(crate) async fn new() -> Self {
-        let (portal, router) = (Portal::open().await, Router::start().await);
+        Self::of(Portal::open().await, Router::start().await).await
+    }
+
+    /// An admin, an owner, and one service that is granted to the owner.
+    pub(crate) async fn of(portal: Portal, router: Router) -> Self {
         let (admin, owner) = (portal.admin().await, portal.owner().await);
         let router_id = portal.add_router(&admin, &router.entry("home")).await;
         let service = portal

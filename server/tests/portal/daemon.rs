@@ -71,7 +71,7 @@ impl Router {
     }
 
     /// Replaces a text in the configuration that `keygen` wrote.
-    fn edit(&self, from: &str, to: &str) {
+    pub(crate) fn edit(&self, from: &str, to: &str) {
         let text = std::fs::read_to_string(self.config_path()).expect("reads");
         assert!(text.contains(from), "{from} is part of the configuration");
         std::fs::write(self.config_path(), text.replace(from, to)).expect("writes");

@@ -18,9 +18,9 @@ use crate::{
     program::Home,
 };
 
-const SOON: Duration = Duration::from_secs(5);
-/// A little more than the time between two heartbeats.
-const A_BEAT: Duration = Duration::from_secs(17);
+const SOON: Duration = Duration::from_secs(30);
+/// More than the time between two heartbeats, and less than twice that.
+const A_BEAT: Duration = Duration::from_secs(28);
 
 /// The next block of lines; `None` when the stream has ended.
 async fn block(stream: &mut Body, patience: Duration) -> Option<String> {
@@ -234,7 +234,7 @@ fn sigterm_ends_a_hundred_open_streams_at_once() {
     assert_eq!(streams.len(), 100);
     let (status, took, log) = portal.terminate();
     assert_eq!(status.code(), Some(0), "{log}");
-    assert!(took < Duration::from_secs(4), "{took:?}");
+    assert!(took < Duration::from_secs(7), "{took:?}");
     assert!(log.contains("all_left=true"), "{log}");
     let read = Instant::now();
     for mut stream in streams {

@@ -189,6 +189,26 @@ async fn who_tries_many_links_is_told_how_long_to_wait() {
 }
 
 #[tokio::test]
+async fn who_opens_in_vain_again_and_again_is_told_to_wait() {
+    let mut house = House::new().await;
+    let token = house.token().await;
+    house.router.stop().await;
+    let mut answers = Vec::new();
+    for _ in 0..7 {
+        answers.push(house.guest_opens(&token, "15").await);
+    }
+    let last = answers.pop().expect("seven");
+    assert_eq!(last.status, 429, "{}", last.text());
+    assert_eq!(last.header("retry-after"), "1");
+    assert_eq!(last.header("referrer-policy"), "strict-origin");
+    let page = last.text();
+    for part in ["Too many tries", "Service 8001", "action=\"/guest\""] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(answers.iter().all(|answer| answer.status == 303));
+}
+
+#[tokio::test]
 async fn a_form_of_another_site_opens_and_closes_nothing() {
     let house = House::new().await;
     let token = house.token().await;

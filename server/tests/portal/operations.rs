@@ -105,6 +105,16 @@ impl Operation {
         }
     }
 
+    /// The same with one member more in its JSON; nothing where that is a member already, or where
+    /// no JSON is taken.
+    pub(crate) fn ask_with(&self, member: &str, value: Value) -> Option<Ask> {
+        let mut body = self.body()?;
+        let before = body.as_object_mut()?.insert(member.to_owned(), value);
+        before
+            .is_none()
+            .then(|| ask(&self.method, &self.path).json(&body))
+    }
+
     pub(crate) fn ask_as(&self, person: &Person) -> Ask {
         self.ask().cookie(&person.cookie)
     }

@@ -1,10 +1,14 @@
 //! What programs written for the original servers rely on, to the letter.
+//!
+//! Long file: the contract of the original server, row by row of its table.
 
 use serde_json::{Value, json};
 
 use crate::{
+    field::{Field, bytes_of},
     furnish::{ADMIN, DEVICE, PROJECT, text_of},
     harness::{ADMIN_SECRET, Portal, ask, get, post},
+    log::Log,
 };
 
 #[tokio::test]
@@ -326,4 +330,75 @@ async fn a_device_hears_of_a_newer_version_only() {
     report(json!({ "version": "1.0.2", "state": "failed" }))
         .await
         .refused(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn the_log_says_who_had_a_token_made_in_the_originals_fields() {
+    let portal = Portal::open().await;
+    let admin = portal.admin().await;
+    portal.project(&admin, PROJECT).await;
+    let (log, guard) = Log::listen();
+    let made = portal.device_token(PROJECT).await;
+    drop(guard);
+    let log = log.text();
+    let line = log.lines().find(|line| line.contains("generate_token"));
+    let line = line.unwrap_or_else(|| panic!("a line in {log}"));
+    for field in [
+        "action=\"generate_token\"",
+        "ip=203.0.113.7",
+        &format!("device={DEVICE}"),
+        &format!("project=\"{PROJECT}\""),
+        &format!("exp={}", made["payload"]["exp"]),
+    ] {
+        assert!(line.contains(field), "{field} in {line}");
+    }
+    assert!(!log.contains(text_of(&made, "token")));
+}
+
+#[tokio::test]
+async fn latest_is_the_newest_release_that_this_device_may_have() {
+    let field = Field::with(&[], &["1.0.0", "1.1.0"]).await;
+    let admin = &field.admin.cookie;
+    let latest = async || {
+        let answer = field.get("/firmware/lamp/latest").await;
+        text_of(&answer.expect(200), "version").to_owned()
+    };
+    assert_eq!(latest().await, "1.1.0");
+    field.release("1.2.0", bytes_of("1.2.0")).await;
+    let rollout = "/api/v1/projects/lamp/releases/1.2.0/rollout";
+    let to = async |percent: u8| {
+        let plan = ask("PUT", rollout).json(&json!({ "percent": percent }));
+        field.portal.send(plan.cookie(admin)).await.expect(200)
+    };
+    to(0).await;
+    assert_eq!(latest().await, "1.1.0", "it is not this device's turn");
+    let by_admin = get("/firmware/lamp/latest").cookie(admin);
+    let by_admin = field.portal.send(by_admin).await.expect(200);
+    assert_eq!(
+        by_admin["version"], "1.2.0",
+        "an admin sees the newest of all"
+    );
+    to(100).await;
+    assert_eq!(latest().await, "1.2.0");
+    let current = "/api/v1/device/update?current_fw=1.2.0";
+    assert_eq!(field.get(current).await.status, 204);
+    assert_eq!(latest().await, "1.2.0", "also when it has that already");
+    let answer = field.get("/firmware/lamp/latest").await.expect(200);
+    assert!(
+        answer["next_poll_s"]
+            .as_u64()
+            .is_some_and(|wait_s| wait_s > 0)
+    );
+    for version in ["1.0.0", "1.1.0", "1.2.0"] {
+        let path = format!("/api/v1/projects/lamp/releases/{version}/withdraw");
+        field
+            .portal
+            .send(post(&path).cookie(admin))
+            .await
+            .expect(200);
+    }
+    field
+        .get("/firmware/lamp/latest")
+        .await
+        .refused(404, "not_found");
 }

@@ -11,7 +11,7 @@ const URL_MAX_BYTES: usize = 2048;
 const SECRET: &str = "hidden";
 
 /// Each form with the fields that people type and those that are secret.
-const FORMS: [(&str, &[&str], &[&str]); 16] = [
+const FORMS: [(&str, &[&str], &[&str]); 19] = [
     ("/login", &["email", "next"], &["password"]),
     ("/api/ui/change_own_password", &[], &["current", "password"]),
     ("/api/ui/create_user", &["email", "role"], &["password"]),
@@ -32,12 +32,12 @@ const FORMS: [(&str, &[&str], &[&str]); 16] = [
     ),
     (
         "/api/ui/create_device",
-        &["name", "group", "device_id"],
+        &["name", "group", "device_id", "controller_id", "channel"],
         &[],
     ),
     (
         "/api/ui/change_device",
-        &["name", "group", "attributes"],
+        &["name", "group", "channel", "attributes"],
         &[],
     ),
     (
@@ -46,6 +46,25 @@ const FORMS: [(&str, &[&str], &[&str]); 16] = [
         &[],
     ),
     ("/api/ui/change_release", &["notes"], &[]),
+    (
+        "/api/ui/change_release_rules",
+        &["channel", "min_version"],
+        &[],
+    ),
+    (
+        "/api/ui/change_rollout",
+        &[
+            "percent",
+            "groups",
+            "starts_at",
+            "from_hour",
+            "to_hour",
+            "error_threshold_percent",
+            "deadline_minutes",
+        ],
+        &[],
+    ),
+    ("/api/ui/change_delivery", &["poll_s", "quota_bytes"], &[]),
     ("/api/ui/extend_session", &["minutes"], &[]),
     (
         "/api/ui/create_invitation",

@@ -13,7 +13,7 @@ use tokio::{
 
 use crate::harness::{PUBLIC_URL, Portal};
 
-const PATIENT: Duration = Duration::from_secs(10);
+const PATIENT: Duration = Duration::from_secs(30);
 
 /// A listening portal.
 pub(crate) struct Served {

@@ -13,7 +13,7 @@ use crate::{
 
 const IMAGE: &str = "/firmware/lamp/lamp-1.0.0.bin";
 
-fn signed(portal: &Portal, header: &Value, claims: &Value) -> String {
+pub(crate) fn signed(portal: &Portal, header: &Value, claims: &Value) -> String {
     let secret = std::fs::read(portal.folder.path().join("data/keys/secret.bin")).expect("reads");
     let mut key = [0; 32];
     Hkdf::<Sha256>::new(Some(b"gatehouse"), &secret)
@@ -33,7 +33,7 @@ fn signed(portal: &Portal, header: &Value, claims: &Value) -> String {
 }
 
 /// The claims of a fresh token, with members replaced or (by null) taken out.
-async fn claims(portal: &Portal, changes: Value) -> Value {
+pub(crate) async fn claims(portal: &Portal, changes: Value) -> Value {
     let mut claims = portal.device_token(PROJECT).await["payload"].clone();
     let members = claims.as_object_mut().expect("an object");
     for (name, value) in changes.as_object().expect("an object") {

@@ -24,7 +24,7 @@ async fn limited() -> (Portal, Person) {
 }
 
 /// Every file under the blob store.
-fn stored(portal: &Portal) -> Vec<String> {
+pub(crate) fn stored(portal: &Portal) -> Vec<String> {
     fn walk(folder: &Path, found: &mut Vec<String>) {
         for entry in fs::read_dir(folder).expect("lists") {
             let path = entry.expect("an entry").path();

@@ -57,6 +57,37 @@ async fn who_tries_links_has_to_wait_and_the_guest_does_not() {
 }
 
 #[tokio::test]
+async fn openings_that_come_to_nothing_are_slowed_and_cost_no_use() {
+    let house = House::new().await;
+    let invited = house.invite(1).await;
+    house.router.set_away(true);
+    let mut slowed = 0;
+    for host in 0..40 {
+        match house.open_as(&guest_at(host), &invited).await {
+            Ok(opened) => assert_eq!(opened.session.state, SessionState::Failed),
+            Err(Error::TooMany { retry_after_s }) => {
+                assert_eq!(retry_after_s, 1);
+                slowed += 1;
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(slowed, 34, "five are free, from wherever they come");
+    assert_eq!(house.invitation(&invited).await.uses, 0);
+
+    house.router.set_away(false);
+    let other = house.invite(1).await;
+    let elsewhere = house.open_as(&guest_at(4), &other).await;
+    elsewhere.expect("another invitation is not held up");
+    house.pass_ms(1_000);
+    let opened = house.open_as(&guest_at(4), &invited).await;
+    assert_eq!(opened.expect("opens").session.state, SessionState::Open);
+    house.router.set_away(true);
+    let shown = house.open_as(&guest_at(4), &invited).await;
+    shown.expect("what is open is always shown");
+}
+
+#[tokio::test]
 async fn the_audit_trail_names_the_guest_and_never_the_link() {
     let house = House::new().await;
     // Lines of one millisecond come in any order.

@@ -12,9 +12,11 @@ use std::{
 
 use async_trait::async_trait;
 use gatehouse_core::ports::router_link::{
-    HeldSession, Probed, RouterCommand, RouterFailure, RouterLink, RouterReply, RouterTarget, Rule,
+    HeldSession, LinkProtocol, Probed, RouterCommand, RouterFailure, RouterLink, RouterReply,
+    RouterTarget, Rule,
 };
 use gatehouse_core::ports::webhooks::Webhooks;
+use gatehouse_router_protocol::legacy_v1::session_id_of;
 use tokio::{sync::oneshot, time::sleep};
 use uuid::Uuid;
 
@@ -33,6 +35,9 @@ pub(crate) struct HandRouter {
     asked: AtomicUsize,
     answers_get_lost: AtomicBool,
     refuses: AtomicBool,
+    is_busy: AtomicBool,
+    fails_inside: AtomicBool,
+    probes_wait: AtomicBool,
     is_original: AtomicBool,
     before: Gate,
     after: Gate,
@@ -155,6 +160,21 @@ impl HandRouter {
         self.refuses.store(true, Ordering::SeqCst);
     }
 
+    /// From now on it never says whether a port answers.
+    pub(crate) fn keep_probes_waiting(&self) {
+        self.probes_wait.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on it lets nobody in, and says that this will pass; or it has passed.
+    pub(crate) fn set_busy(&self, is_busy: bool) {
+        self.is_busy.store(is_busy, Ordering::SeqCst);
+    }
+
+    /// From now on it lets in and then says that something failed inside it.
+    pub(crate) fn fail_inside(&self) {
+        self.fails_inside.store(true, Ordering::SeqCst);
+    }
+
     /// From now on it does not tell what it holds, like an original daemon.
     pub(crate) fn become_original(&self) {
         self.is_original.store(true, Ordering::SeqCst);
@@ -214,6 +234,11 @@ impl HandRouter {
     fn obey(&self, address: &str, command: RouterCommand) -> Result<(), RouterFailure> {
         let mut rules = self.rules.lock().expect("no panic while held");
         match command {
+            RouterCommand::Add(..) | RouterCommand::Extend(..)
+                if self.is_busy.load(Ordering::SeqCst) =>
+            {
+                return Err(RouterFailure::NotNow("It is busy.".into()));
+            }
             RouterCommand::Add(..) if self.refuses.load(Ordering::SeqCst) => {
                 return Err(RouterFailure::Refused("It is full.".into()));
             }
@@ -241,6 +266,29 @@ impl HandRouter {
     }
 }
 
+/// The id that stands for what an original daemon knows of a rule.
+pub(crate) fn door_of(rule: &Rule) -> Uuid {
+    session_id_of(rule.client_ip, rule.public_port, rule.lan_ip)
+}
+
+/// An original daemon hears no ids, and to prolong is to open again.
+fn as_heard(target: &RouterTarget, command: RouterCommand) -> RouterCommand {
+    if target.protocol != LinkProtocol::Original {
+        return command;
+    }
+    let at_door = |rule: Rule| Rule {
+        session_id: door_of(&rule),
+        ..rule
+    };
+    match command {
+        RouterCommand::Add(rule, seconds) | RouterCommand::Extend(rule, seconds) => {
+            RouterCommand::Add(at_door(rule), seconds)
+        }
+        RouterCommand::Del(rule) => RouterCommand::Del(at_door(rule)),
+        RouterCommand::Ping => RouterCommand::Ping,
+    }
+}
+
 fn unreachable() -> RouterFailure {
     RouterFailure::Unreachable("The router does not answer.".into())
 }
@@ -257,9 +305,12 @@ impl RouterLink for HandRouter {
         if lets_in {
             self.before.pass().await;
         }
-        self.obey(&target.address, command)?;
+        self.obey(&target.address, as_heard(target, command))?;
         if lets_in {
             self.after.pass().await;
+            if self.fails_inside.load(Ordering::SeqCst) {
+                return Err(RouterFailure::Failed("Its firewall failed.".into()));
+            }
         }
         if self.answers_get_lost.load(Ordering::SeqCst) {
             self.set_away(true);
@@ -292,6 +343,9 @@ impl RouterLink for HandRouter {
         port: SocketAddr,
     ) -> Result<Option<Probed>, RouterFailure> {
         self.probed.fetch_add(1, Ordering::SeqCst);
+        if self.probes_wait.load(Ordering::SeqCst) {
+            return std::future::pending().await;
+        }
         self.answer(target)?;
         if self.is_original.load(Ordering::SeqCst) {
             return Ok(None);
@@ -314,9 +368,12 @@ impl RouterLink for HandRouter {
 /// The home backend of the house; it refuses whatever is not its own.
 #[async_trait]
 impl Webhooks for HandRouter {
-    fn check(&self, url: &str) -> Result<(), String> {
-        let is_own = url.starts_with("https://home.example.org/");
-        is_own.then_some(()).ok_or_else(|| "Not allowed.".into())
+    fn origin(&self, url: &str) -> Result<String, String> {
+        let own = "https://home.example.org";
+        let path = url.strip_prefix(own);
+        path.filter(|path| path.starts_with('/'))
+            .map(|_| own.to_owned())
+            .ok_or_else(|| "Not allowed.".into())
     }
 
     async fn call(&self, url: &str, token: &str) -> Result<(), String> {

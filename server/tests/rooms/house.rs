@@ -2,6 +2,7 @@
 
 use std::{
     net::IpAddr,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -22,7 +23,7 @@ use gatehouse_storage::{FileBlobs, StoreHandle};
 use gatehouse_types::{
     access::{AccessSession, Grants, NewRouter, NewService, OpenSession, SessionState},
     account::{NewUser, Role},
-    firmware::NewProject,
+    firmware::{NewProject, PublishRelease},
 };
 use serde_json::json;
 use tempfile::TempDir;
@@ -67,7 +68,7 @@ pub(crate) struct House {
     pub(crate) admin: Actor,
     pub(crate) router_id: Uuid,
     pub(crate) service_id: Uuid,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// Rooms without anybody in them.
@@ -88,32 +89,42 @@ impl Empty {
         let store = handle.store();
         let clock = Arc::new(HandClock(AtomicI64::new(START_MS)));
         let router = Arc::new(HandRouter::default());
-        let ports = Ports {
-            store: store.clone(),
-            blobs: Arc::new(FileBlobs::open(folder.path().join("blobs")).expect("opens")),
-            router_link: router.clone(),
-            webhooks: router.clone(),
-            clock: clock.clone(),
-            rng: Arc::new(SystemRng),
-        };
-        let firmware = FirmwareSettings {
-            default_expiry_minutes: 30,
-            max_upload_bytes: 1 << 20,
-            no_jwt: false,
-        };
-        let settings = Settings {
-            secret: [7; 32],
-            webhook_secret: Some(WEBHOOK_SECRET.into()),
-            firmware,
-        };
+        let blobs = folder.path().join("blobs");
         Self {
-            portal: Portal::new(ports, &settings).expect("furnishes the rooms"),
+            portal: portal_over(&blobs, &store, &router, &clock),
             clock,
             router,
             store,
             folder,
         }
     }
+}
+
+fn portal_over(
+    blobs: &Path,
+    store: &Arc<dyn Store>,
+    router: &Arc<HandRouter>,
+    clock: &Arc<HandClock>,
+) -> Arc<Portal> {
+    let ports = Ports {
+        store: store.clone(),
+        blobs: Arc::new(FileBlobs::open(blobs).expect("opens")),
+        router_link: router.clone(),
+        webhooks: router.clone(),
+        clock: clock.clone(),
+        rng: Arc::new(SystemRng),
+    };
+    let firmware = FirmwareSettings {
+        default_expiry_minutes: 30,
+        max_upload_bytes: 1 << 20,
+        no_jwt: false,
+    };
+    let settings = Settings {
+        secret: [7; 32],
+        webhook_secret: Some(WEBHOOK_SECRET.into()),
+        firmware,
+    };
+    Portal::new(ports, &settings).expect("furnishes the rooms")
 }
 
 impl House {
@@ -136,7 +147,7 @@ impl House {
             admin,
             router_id: Uuid::nil(),
             service_id: Uuid::nil(),
-            _folder: folder,
+            folder,
         };
         house.router_id = house.add_router("home", HOME).await;
         house.service_id = house.add_service(8001).await;
@@ -182,6 +193,12 @@ impl House {
 
     pub(crate) fn pass_ms(&self, by_ms: i64) {
         self.clock.pass_ms(by_ms);
+    }
+
+    /// Another portal over the same database and router.
+    pub(crate) fn other_instance(&self) -> Arc<Portal> {
+        let blobs = self.folder.path().join("blobs");
+        portal_over(&blobs, &self.store, &self.router, &self.clock)
     }
 
     pub(crate) async fn open(&self, minutes: i64) -> gatehouse_core::Result<AccessSession> {
@@ -234,6 +251,21 @@ impl House {
 
     /// Makes the project with a published release of this version.
     pub(crate) async fn release(&self, version: &str) {
+        self.draft(version).await;
+        self.publish(version).await;
+    }
+
+    pub(crate) async fn publish(&self, version: &str) {
+        let wish = PublishRelease::default();
+        let firmware = &self.portal.firmware;
+        firmware
+            .publish(&Actor::system(), PROJECT, version, wish)
+            .await
+            .expect("publishes");
+    }
+
+    /// Makes the project with a release of this version that nobody published.
+    pub(crate) async fn draft(&self, version: &str) {
         let (firmware, system) = (&self.portal.firmware, Actor::system());
         let target = UploadTarget {
             project: PROJECT,
@@ -253,10 +285,6 @@ impl House {
             .await
             .expect("writes");
         upload.finish(None).await.expect("finishes");
-        firmware
-            .publish(&system, PROJECT, version)
-            .await
-            .expect("publishes");
     }
 }
 

@@ -216,6 +216,36 @@ async fn a_lost_answer_leaves_no_rule_behind_without_its_row() {
 }
 
 #[tokio::test]
+async fn a_router_that_fails_inside_keeps_no_rule_that_it_may_have_taken() {
+    let house = House::new().await;
+    house.router.fail_inside();
+    let session = house.open(30).await.expect("answers");
+    let failed = (Failed, Some("router_refused".to_owned()));
+    assert_eq!(house.state(&session).await, failed);
+    assert_eq!(house.router.rules(), []);
+}
+
+#[tokio::test]
+async fn a_rule_of_a_router_that_failed_inside_waits_for_the_keeper() {
+    let house = Arc::new(House::new().await);
+    house.router.fail_inside();
+    let held = house.router.hold_next_answer();
+    let opening = house.spawn_open();
+    house.wait_for_pending().await;
+    house.router.is_waited_for().await;
+    house.router.set_away(true);
+    drop(held);
+    let session = opening.await.expect("no panic").expect("answers");
+    let refused = Some("router_refused".to_owned());
+    assert_eq!(house.state(&session).await, (Closing, refused.clone()));
+    assert_eq!(house.router.rules().len(), 1, "nobody could take it away");
+    house.router.set_away(false);
+    house.keep().await;
+    assert_eq!(house.state(&session).await, (Failed, refused));
+    assert_eq!(house.router.rules(), []);
+}
+
+#[tokio::test]
 async fn a_prolongation_without_an_answer_keeps_the_later_end_in_the_books() {
     let house = House::new().await;
     let session = house.open(10).await.expect("opens");

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use futures_util::future::join_all;
 use gatehouse_core::{Actor, Error};
 use gatehouse_types::{
     access::{Grants, OpenSession},
@@ -72,6 +73,25 @@ async fn a_service_is_open_64_times_and_no_more() {
     let refused = house.open_from(&cy, 200, service).await;
     assert_eq!(code_of(refused), "service_limit_reached");
     assert_eq!(house.router.rules().len(), 64);
+}
+
+#[tokio::test]
+async fn of_sixty_services_that_are_opened_at_once_32_open() {
+    let house = House::new().await;
+    let mut services = Vec::new();
+    for number in 0..60 {
+        services.push(house.add_service(9000 + number).await);
+    }
+    let clicks = services
+        .iter()
+        .map(|service| house.open_from(&house.owner, 7, *service));
+    let (opened, refused): (Vec<_>, Vec<_>) =
+        join_all(clicks).await.into_iter().partition(Result::is_ok);
+    assert_eq!(opened.len(), usize::from(PER_USER));
+    for click in refused {
+        assert_eq!(code_of(click), "limit_reached");
+    }
+    assert_eq!(house.router.rules().len(), usize::from(PER_USER));
 }
 
 #[tokio::test]

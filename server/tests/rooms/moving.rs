@@ -1,15 +1,17 @@
 //! An owner's address changes while a session is open.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use gatehouse_core::{Actor, Error};
 use gatehouse_types::access::{
     AccessSession, OpenSession,
     SessionState::{Closed, Failed, Open},
 };
+use tokio::time::{sleep, timeout};
 
-use crate::house::{House, MINUTE_MS};
+use crate::house::{GLANCE, House, MINUTE_MS};
 
+const DEADLINE: Duration = Duration::from_secs(30);
 const CAFE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(198, 51, 100, 20));
 
 impl House {
@@ -59,6 +61,30 @@ async fn a_session_moves_with_the_time_that_is_left_and_the_old_one_is_replaced(
     );
     let (same, is_new) = house.move_to_cafe(&cafe).await.expect("is there already");
     assert_eq!((same.id, is_new), (cafe.id, false));
+}
+
+#[tokio::test]
+async fn a_move_goes_on_when_the_browser_goes_away_in_the_middle_of_it() {
+    let house = Arc::new(House::new().await);
+    let home = house.open(30).await.expect("opens");
+    let held = house.router.hold_next_answer();
+    let asking = {
+        let (house, home) = (Arc::clone(&house), home.clone());
+        tokio::spawn(async move { house.move_to_cafe(&home).await })
+    };
+    house.router.is_waited_for().await;
+    assert_eq!(house.router.rules().len(), 2, "both are let in now");
+    asking.abort();
+    assert!(asking.await.is_err_and(|error| error.is_cancelled()));
+    drop(held);
+    let replaced = (Closed, Some("replaced".to_owned()));
+    let ends = async {
+        while house.state(&home).await != replaced {
+            sleep(GLANCE).await;
+        }
+    };
+    timeout(DEADLINE, ends).await.expect("the old one ends");
+    assert_eq!(house.router.rules().len(), 1);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gatehouse_core::ports::router_link::Rule;
+use gatehouse_core::{Error, ports::router_link::Rule};
 use gatehouse_types::{
     Timestamp,
     access::{
@@ -25,7 +25,7 @@ use crate::{
 
 /// An id as the portal makes them, of no row.
 const STRAY: Uuid = Uuid::from_u128(0x019a_a5e0_0000_7000_8000_0000_0000_0001);
-const SILENCE: Duration = Duration::from_secs(2);
+const SILENCE: Duration = Duration::from_secs(5);
 
 impl House {
     async fn reconcile(&self) {
@@ -138,6 +138,26 @@ async fn a_session_that_its_router_will_not_have_again_ends_with_that_reason() {
     house.reconcile().await;
     let refused = (Closed, Some("router_refused".to_owned()));
     assert_eq!(house.state(&session).await, refused);
+}
+
+#[tokio::test]
+async fn a_router_that_cannot_just_now_is_asked_again() {
+    let house = House::new().await;
+    let session = house.open(30).await.expect("opens");
+    house.router.lose_rules();
+    house.router.set_busy(true);
+    house.reconcile().await;
+    assert_eq!(house.state(&session).await, (Open, None));
+    let access = &house.portal.access;
+    let prolonged = access.extend(&house.owner, session.id, 60).await;
+    assert!(
+        matches!(prolonged, Err(Error::Unavailable { .. })),
+        "{prolonged:?}"
+    );
+    assert_eq!(house.shown(&session).await.expires_at, session.expires_at);
+    house.router.set_busy(false);
+    house.reconcile().await;
+    assert_eq!(house.router.rules(), [(session.id, 1800)]);
 }
 
 #[tokio::test]

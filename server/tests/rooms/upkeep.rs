@@ -25,7 +25,7 @@ async fn lamp(house: &House) -> (Uuid, Actor) {
         project_id: catalog.project(PROJECT).expect("is there").record.id,
         project: PROJECT.into(),
         device_id: made.device.device_id,
-        fw_version: "1.0.0".into(),
+        fw_version: Some("1.0.0".into()),
     }));
     (made.device.device_id, actor)
 }

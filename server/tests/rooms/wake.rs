@@ -3,11 +3,18 @@
 use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use gatehouse_core::Error;
-use gatehouse_types::access::{
-    AccessSession, NewService, ServiceChange,
-    SessionState::{Closed, Failed, Open, Pending},
-    Wake, WakeStep,
+use gatehouse_core::{
+    Error,
+    access::{WAKE_LASTS_MS, webhook_key},
+    ports::access::AccessSessionRecord,
+};
+use gatehouse_types::{
+    access::{
+        AccessSession, NewService, ServiceChange,
+        SessionState::{Closed, Failed, Open, Pending},
+        Wake, WakeStep,
+    },
+    audit::AuditQuery,
 };
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
@@ -154,11 +161,69 @@ async fn a_session_that_is_closed_while_its_host_wakes_never_opens() {
 async fn what_a_portal_that_died_was_waking_is_ended_by_the_keeper() {
     let house = house_that_wakes(wol()).await;
     let clicked = house.open(30).await.expect("is taken");
-    house.pass_ms(119_000);
+    house.pass_ms(WAKE_LASTS_MS + 5_000);
     house.keep().await;
     assert_eq!(house.state(&clicked).await.0, Pending);
-    house.pass_ms(2_000);
+    house.pass_ms(1);
+    // Nothing was let in yet, so nobody needs to be asked.
+    house.router.set_away(true);
     house.keep().await;
+    assert_eq!(
+        house.state(&clicked).await,
+        (Failed, Some("wake_failed".to_owned()))
+    );
+    let query = AuditQuery::default();
+    let lines = house.portal.audit.list(&house.admin, &query).await;
+    let line = lines.expect("lists").items.into_iter().next();
+    let line = line.expect("a line");
+    assert_eq!((&*line.action, &*line.result), ("session.open", "failed"));
+}
+
+/// The portal that took the click died while it waited for the port, or after the port answered.
+#[tokio::test]
+async fn another_instance_ends_each_step_in_its_time_and_says_why() {
+    let house = house_that_wakes(wol()).await;
+    for (step, lasts_ms, reason) in [
+        (WakeStep::Waiting, WAKE_LASTS_MS + 5_000, "not_awake"),
+        (
+            WakeStep::Opening,
+            WAKE_LASTS_MS + 35_000,
+            "router_unreachable",
+        ),
+    ] {
+        let clicked = house.open(30).await.expect("is taken");
+        // It dies with its jobs.
+        drop(house.portal.access.due_wakes());
+        let row = house.store.session(clicked.id).await.expect("answers");
+        let row = AccessSessionRecord {
+            step: Some(step),
+            ..row.expect("is there")
+        };
+        let stepped = house.store.advance_session(&row, Pending).await;
+        assert!(stepped.expect("answers"));
+        let other = house.other_instance();
+        house.pass_ms(lasts_ms);
+        other.access.keep().await.expect("keeps");
+        assert_eq!(house.state(&clicked).await, (Pending, None), "{step:?}");
+        house.pass_ms(1);
+        other.access.keep().await.expect("keeps");
+        let ended = (Failed, Some(reason.to_owned()));
+        assert_eq!(house.state(&clicked).await, ended, "{step:?}");
+    }
+}
+
+/// It must be over before the keeper of another instance takes the session for left behind.
+#[tokio::test]
+async fn a_router_that_says_nothing_holds_no_waking_up_beyond_its_time() {
+    let house = house_that_wakes(wol()).await;
+    let clicked = house.open(30).await.expect("is taken");
+    house.router.keep_probes_waiting();
+    let job = wake_up(&house);
+    while house.router.probed() == 0 {
+        sleep(GLANCE).await;
+    }
+    house.pass_ms(WAKE_LASTS_MS);
+    job.await.expect("ends");
     assert_eq!(
         house.state(&clicked).await,
         (Failed, Some("not_awake".to_owned()))
@@ -181,10 +246,12 @@ async fn a_home_backend_is_called_with_a_short_token_for_this_service_and_person
     };
     assert_eq!(url, "https://home.example.org/wake");
     let (signed, signature) = token.rsplit_once('.').expect("three parts");
-    let mut mac = Hmac::<Sha256>::new_from_slice(WEBHOOK_SECRET.as_bytes()).expect("any length");
+    let key = webhook_key(WEBHOOK_SECRET, "https://home.example.org").expect("derives it");
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).expect("any length");
     mac.update(signed.as_bytes());
     let signature = URL_SAFE_NO_PAD.decode(signature).expect("base64");
-    mac.verify_slice(&signature).expect("the secret of both");
+    mac.verify_slice(&signature)
+        .expect("the key of this origin");
     let (_, claims) = signed.split_once('.').expect("three parts");
     let claims = URL_SAFE_NO_PAD.decode(claims).expect("base64");
     let claims: Value = serde_json::from_slice(&claims).expect("JSON");

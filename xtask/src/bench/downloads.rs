@@ -1,15 +1,18 @@
-//! Images with a token, over plain HTTP and over TLS, and the update check.
+//! Images with a token, whole and in part, over plain HTTP and over TLS.
 
 use anyhow::{Context, Result};
 
-use super::load::Load;
+use super::load::{Load, Wrk};
 use super::peer::Peer;
 use super::report::Row;
-use super::stage::{ANY_PORT, IMAGES, PROJECT, Stage};
+use super::stage::{ANY_PORT, IMAGES, Image, PROJECT, Stage};
 use super::{flask, nginx, rust_peers};
-use crate::demo::{OLD_VERSION, device_token};
+use crate::fleet::device_token;
 use crate::portal::{self, Portal};
-use crate::process;
+use crate::process::{self, Managed};
+
+/// From the middle of the image of 1 MiB.
+const RANGE: &str = "bytes=524288-525311";
 
 /// What both groups of downloads need.
 pub(super) struct Downloads<'a> {
@@ -34,20 +37,23 @@ impl<'a> Downloads<'a> {
         })
     }
 
-    /// The images beside nginx, bare axum and Flask, and the update check, which has no peer.
+    /// The images beside nginx, bare axum and Flask, and a range beside nginx.
     ///
     /// # Errors
     /// When a peer does not start, serves strangers, or somebody answers wrongly under load.
-    pub(super) fn plain(&self, portal: &Portal) -> Result<Vec<Row>> {
+    pub(super) fn plain(&self, process: &Managed, portal: &Portal) -> Result<Vec<Row>> {
         let nginx = nginx::start(self.stage, None)?;
         let axum = rust_peers::bare_axum(self.stage, self.peer_header()?, None)?;
         let peers = [&nginx, &axum, &self.flask];
         for peer in peers {
             peer.refuses_strangers(&IMAGES[0].path())?;
         }
-        let mut rows = self.images(&portal.url, "", &peers)?;
-        rows.push(self.update_check(portal)?);
-        Ok(rows)
+        let ours = Ours {
+            url: &portal.url,
+            process,
+            how: "",
+        };
+        self.rows(&ours, &peers)
     }
 
     /// The images over TLS beside nginx and bare axum, from a portal that is started for it.
@@ -59,42 +65,71 @@ impl<'a> Downloads<'a> {
         let mut serve = portal::serve(&self.stage.data_dir(), ANY_PORT);
         serve.arg("--tls-cert").arg(&pair.cert);
         serve.arg("--tls-key").arg(&pair.key);
-        let (_portal, url) = process::start_listening(serve, false)?;
+        let (process, url) = process::start_listening(serve, false)?;
         let nginx = nginx::start(self.stage, Some(&pair))?;
         let axum = rust_peers::bare_axum(self.stage, self.peer_header()?, Some(&pair))?;
-        self.images(&url, " over TLS", &[&nginx, &axum])
+        let ours = Ours {
+            url: &url,
+            process: &process,
+            how: " over TLS",
+        };
+        self.rows(&ours, &[&nginx, &axum])
     }
 
     fn peer_header(&self) -> Result<&str> {
         self.flask.header.as_deref().context("Flask gave no token")
     }
 
-    fn images(&self, portal_url: &str, how: &str, peers: &[&Peer]) -> Result<Vec<Row>> {
-        IMAGES
+    /// Each image beside all peers, and a range of the large one beside the first, which is nginx.
+    fn rows(&self, ours: &Ours<'_>, peers: &[&Peer]) -> Result<Vec<Row>> {
+        let crowd = Wrk::crowd(self.seconds);
+        let mut rows = IMAGES
             .iter()
             .map(|image| {
-                let url = format!("{portal_url}{}", image.path());
-                let ours = Load::run(&url, Some(&self.header), self.seconds)?;
-                let theirs = peers
-                    .iter()
-                    .map(|peer| Ok((peer.name, peer.load(&image.path(), self.seconds)?)))
-                    .collect::<Result<Vec<_>>>()?;
                 let bytes = image.to_bytes().len();
-                let what = format!("image of {bytes} bytes with token{how}, 32 connections");
-                Ok(Row::compared(what, &ours, &theirs))
+                let what = format!(
+                    "image of {bytes} bytes with token{}, 32 connections",
+                    ours.how
+                );
+                self.compared(what, &crowd, image, ours, peers)
             })
-            .collect()
+            .collect::<Result<Vec<_>>>()?;
+        let [_, large] = &IMAGES;
+        rows.push(self.compared(
+            format!(
+                "range of 1024 bytes of the large image with token{}, one connection",
+                ours.how
+            ),
+            &Wrk::alone(RANGE, self.seconds),
+            large,
+            ours,
+            &peers[..1],
+        )?);
+        Ok(rows)
     }
 
-    fn update_check(&self, portal: &Portal) -> Result<Row> {
-        let url = format!(
-            "{}/api/v1/device/update?current_fw={OLD_VERSION}",
-            portal.url
-        );
-        let load = Load::run(&url, Some(&self.header), self.seconds)?;
-        Ok(Row::alone(
-            "update check with token, 32 connections",
-            load.to_string(),
-        ))
+    fn compared(
+        &self,
+        what: String,
+        wrk: &Wrk,
+        image: &Image,
+        ours: &Ours<'_>,
+        peers: &[&Peer],
+    ) -> Result<Row> {
+        let url = format!("{}{}", ours.url, image.path());
+        let load = Load::of(wrk, &url, Some(&self.header), ours.process)?;
+        let theirs = peers
+            .iter()
+            .map(|peer| Ok((peer.name, peer.load(wrk, &image.path())?)))
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Row::compared(what, &load, &theirs))
     }
+}
+
+/// The portal that is measured.
+struct Ours<'a> {
+    url: &'a str,
+    process: &'a Managed,
+    /// What its rows say of the way to it.
+    how: &'static str,
 }

@@ -14,36 +14,25 @@ use crate::portal::Portal;
 use crate::postgres::free_port;
 use crate::process::{self, Managed};
 use crate::project;
-use crate::setup;
-use crate::step::step;
+use crate::python::Environment;
 
 /// Workers without threads close every connection and serve half as much; between 2 and 16 threads
 /// nothing was to choose.
 const THREADS: usize = 8;
 const TOKEN_MINUTES: u32 = 1440;
 
-/// Makes its Python environment in `target`, with the versions that `requirements.txt` names.
+const PYTHON: Environment = Environment {
+    name: "flask",
+    requirements: "bench/flask/requirements.txt",
+    reason: "the Flask server that the measurements compare with",
+};
+
+/// Makes its Python environment, with the versions that `requirements.txt` names.
 ///
 /// # Errors
 /// When Python or a package cannot be installed.
 pub(super) fn install() -> Result<()> {
-    if !has_venv() {
-        // No program bears the package's name, so it is installed whenever the module is missing.
-        setup::tool(
-            "python3-venv",
-            &["python3", "python3-venv"],
-            "the Flask server that the measurements compare with runs in a Python environment of its own",
-        )?;
-    }
-    step("installing Flask and gunicorn into target", || {
-        if !program("pip").exists() {
-            process::run(process::command("python3").args(["-m", "venv"]).arg(venv()))?;
-        }
-        let mut pip = process::command(program("pip"));
-        pip.args(["install", "--quiet", "--disable-pip-version-check", "-r"])
-            .arg(app_dir().join("requirements.txt"));
-        process::run(&mut pip)
-    })
+    PYTHON.install()
 }
 
 /// Starts it on a free port and asks it for a token, which its answers then need.
@@ -53,7 +42,7 @@ pub(super) fn install() -> Result<()> {
 pub(super) fn start(stage: &Stage) -> Result<Peer> {
     let port = free_port()?;
     let admin_secret = random_secret()?;
-    let mut gunicorn = process::command(program("gunicorn"));
+    let mut gunicorn = process::command(PYTHON.program("gunicorn"));
     gunicorn
         .current_dir(app_dir())
         .env("PYTHONDONTWRITEBYTECODE", "1")
@@ -110,18 +99,6 @@ fn bearer(peer: &Peer, admin_secret: &str) -> Result<String> {
     Ok(format!("Authorization: Bearer {token}"))
 }
 
-fn has_venv() -> bool {
-    process::output(process::command("python3").args(["-c", "import ensurepip, venv"])).is_ok()
-}
-
 fn app_dir() -> PathBuf {
     project::root().join("bench/flask")
-}
-
-fn venv() -> PathBuf {
-    project::target_dir().join("bench-flask")
-}
-
-fn program(name: &str) -> PathBuf {
-    venv().join("bin").join(name)
 }

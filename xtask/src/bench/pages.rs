@@ -3,12 +3,13 @@
 use anyhow::{Result, bail};
 use ureq::http::Method;
 
-use super::load::Load;
+use super::load::{Load, Wrk};
 use super::peer::Peer;
 use super::report::Row;
 use super::stage::{SERVICES, Stage};
 use super::{page_weight, rust_peers, sessions};
 use crate::portal::Portal;
+use crate::process::Managed;
 
 /// What is open when a dashboard is measured.
 const NOTHING_OPEN: &str = "nothing open";
@@ -20,6 +21,7 @@ const ONE_OPEN: &str = "one service open";
 /// When the peer does not start, the service cannot be opened, or a page is not answered.
 pub(super) fn rows(
     stage: &Stage,
+    process: &Managed,
     portal: &Portal,
     service_id: &str,
     seconds: u32,
@@ -27,10 +29,11 @@ pub(super) fn rows(
     let hello = rust_peers::hello_leptos()?;
     let cookie = browser_cookie(stage, portal)?;
     let visit = Visit {
+        process,
         portal,
         hello: &hello,
         cookie: &cookie,
-        seconds,
+        wrk: Wrk::crowd(seconds),
     };
     let speed_at_rest = visit.dashboard_speed(NOTHING_OPEN)?;
     let weight_at_rest = visit.dashboard_weight(NOTHING_OPEN)?;
@@ -49,18 +52,19 @@ pub(super) fn rows(
 
 /// A signed-in browser, and the peer.
 struct Visit<'a> {
+    process: &'a Managed,
     portal: &'a Portal,
     hello: &'a Peer,
     cookie: &'a str,
-    seconds: u32,
+    wrk: Wrk,
 }
 
 impl Visit<'_> {
     fn dashboard_speed(&self, open: &str) -> Result<Row> {
         let url = format!("{}/", self.portal.url);
         let header = format!("Cookie: {}", self.cookie);
-        let ours = Load::run(&url, Some(&header), self.seconds)?;
-        let theirs = self.hello.load("/", self.seconds)?;
+        let ours = Load::of(&self.wrk, &url, Some(&header), self.process)?;
+        let theirs = self.hello.load(&self.wrk, "/")?;
         Ok(Row::compared(
             format!("dashboard, signed in, {SERVICES} services, {open}, 32 connections"),
             &ours,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use ureq::http::Method;
 
-use super::load::Load;
+use super::load::{Load, Wrk};
 use crate::portal::Portal;
 use crate::process::Managed;
 
@@ -28,13 +28,10 @@ impl Peer {
     /// Puts the load on one of its paths.
     ///
     /// # Errors
-    /// As [`Load::run`].
-    pub(super) fn load(&self, path: &str, seconds: u32) -> Result<Load> {
-        Load::run(
-            &format!("{}{path}", self.url),
-            self.header.as_deref(),
-            seconds,
-        )
+    /// As [`Load::of`].
+    pub(super) fn load(&self, wrk: &Wrk, path: &str) -> Result<Load> {
+        let url = format!("{}{path}", self.url);
+        Load::of(wrk, &url, self.header.as_deref(), &self.process)
     }
 
     /// Makes sure that a peer with a token serves nobody without one: it would do less work than the portal.

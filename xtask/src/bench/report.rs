@@ -3,17 +3,15 @@
 use std::fs;
 
 use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
 
-use super::flask;
 use super::load::Load;
-use crate::process;
 use crate::project;
 
 const RESULT_FILE: &str = "docs/PERFORMANCE.md";
-const BEGIN_MARK: &str = "<!-- bench:begin, written by `cargo xtask bench` -->";
-const END_MARK: &str = "<!-- bench:end -->";
 
-/// One line of the table.
+/// One line of a table.
+#[derive(Serialize, Deserialize)]
 pub(super) struct Row {
     what: String,
     value: String,
@@ -44,29 +42,21 @@ impl Row {
     }
 }
 
-/// Prints the table and writes it to docs/PERFORMANCE.md.
+/// Prints a group's table and writes it to docs/PERFORMANCE.md between the marks with the group's
+/// name; `conditions` is the paragraph above it.
 ///
 /// # Errors
 /// When the file cannot be written or has lost its marks.
-pub(super) fn publish(rows: &[Row], seconds: u32) -> Result<()> {
+pub(super) fn publish(group: &str, conditions: &str, rows: &[Row]) -> Result<()> {
     let table = table(rows);
     println!("\n{table}");
     let file = project::root().join(RESULT_FILE);
     let old = fs::read_to_string(&file).with_context(|| format!("{RESULT_FILE} is missing"))?;
-    let result = format!("{}\n\n{table}", conditions(seconds)?);
-    Ok(fs::write(file, replace_between_marks(&old, &result)?)?)
-}
-
-fn conditions(seconds: u32) -> Result<String> {
-    let cores = std::thread::available_parallelism()?;
-    let rustc = process::output(process::command("rustc").arg("--version"))?;
-    Ok(format!(
-        "Measured over loopback on {cores} cores that the load generator (wrk, 32 connections, {seconds} s each) shares; \
-         {}. Each peer ran right after the portal. A ratio is the portal's rate divided by the peer's. \
-         Flask is `bench/flask` under gunicorn with {}; the Rust peers are in `bench/peers`.",
-        rustc.trim(),
-        flask::setting()?
-    ))
+    let result = format!("{conditions}\n\n{table}");
+    Ok(fs::write(
+        file,
+        replace_between_marks(&old, group, &result)?,
+    )?)
 }
 
 fn table(rows: &[Row]) -> String {
@@ -77,14 +67,23 @@ fn table(rows: &[Row]) -> String {
     )
 }
 
-fn replace_between_marks(document: &str, result: &str) -> Result<String> {
+fn begin_mark(group: &str) -> String {
+    format!("<!-- {group}:begin, written by `cargo xtask bench` -->")
+}
+
+fn end_mark(group: &str) -> String {
+    format!("<!-- {group}:end -->")
+}
+
+fn replace_between_marks(document: &str, group: &str, result: &str) -> Result<String> {
+    let (begin, end) = (begin_mark(group), end_mark(group));
     let (before, rest) = document
-        .split_once(BEGIN_MARK)
-        .with_context(|| format!("{RESULT_FILE} has lost its mark {BEGIN_MARK}"))?;
+        .split_once(&begin)
+        .with_context(|| format!("{RESULT_FILE} has lost its mark {begin}"))?;
     let (_, after) = rest
-        .split_once(END_MARK)
-        .with_context(|| format!("{RESULT_FILE} has lost its mark {END_MARK}"))?;
-    Ok(format!("{before}{BEGIN_MARK}\n{result}\n{END_MARK}{after}"))
+        .split_once(&end)
+        .with_context(|| format!("{RESULT_FILE} has lost its mark {end}"))?;
+    Ok(format!("{before}{begin}\n{result}\n{end}{after}"))
 }
 
 #[cfg(test)]
@@ -92,14 +91,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_lies_between_the_marks_is_replaced() {
-        let document = format!("# Performance\n{BEGIN_MARK}\nold\n{END_MARK}\nnotes\n");
-        let replaced = replace_between_marks(&document, "new").unwrap();
-        assert_eq!(
-            replaced,
-            format!("# Performance\n{BEGIN_MARK}\nnew\n{END_MARK}\nnotes\n")
-        );
-        assert!(replace_between_marks("no marks", "new").is_err());
+    fn only_what_lies_between_the_marks_of_the_group_is_replaced() {
+        let section = |group: &str, text: &str| {
+            format!("{}\n{text}\n{}\n", begin_mark(group), end_mark(group))
+        };
+        let document = |second: &str| {
+            format!(
+                "# Performance\n{}{}notes\n",
+                section("first", "old"),
+                section("second", second)
+            )
+        };
+        let replaced = replace_between_marks(&document("old"), "second", "new").unwrap();
+        assert_eq!(replaced, document("new"));
+        assert!(replace_between_marks(&document("old"), "third", "new").is_err());
     }
 
     #[test]

@@ -7,15 +7,17 @@ use serde_json::json;
 use ureq::http::Method;
 
 use super::report::Row;
+use super::times::Times;
 use crate::portal::Portal;
 
 const OPENINGS: usize = 200;
 
-/// Opens and closes one service over and over, and measures the opening only.
+/// Opens and closes one service over and over, and measures the opening only; `daemon` says in words
+/// what takes the rule.
 ///
 /// # Errors
 /// When it is refused.
-pub(super) fn opening(portal: &Portal, service_id: &str) -> Result<Row> {
+pub(super) fn opening(portal: &Portal, service_id: &str, daemon: &str) -> Result<Row> {
     let mut times_ms = Vec::with_capacity(OPENINGS);
     for _ in 0..OPENINGS {
         let start = Instant::now();
@@ -23,16 +25,11 @@ pub(super) fn opening(portal: &Portal, service_id: &str) -> Result<Row> {
         times_ms.push(start.elapsed().as_secs_f64() * 1000.0);
         close(portal, &session_id)?;
     }
-    times_ms.sort_by(f64::total_cmp);
     Ok(Row::alone(
         format!(
-            "opening an access session, API call to rule accepted by a dry-run daemon, {OPENINGS} times, one after the other"
+            "opening an access session, API call to rule accepted by {daemon}, {OPENINGS} times, one after the other"
         ),
-        format!(
-            "p50 {:.1} ms, p99 {:.1} ms",
-            times_ms[OPENINGS / 2],
-            times_ms[OPENINGS * 99 / 100]
-        ),
+        Times::of(times_ms).to_string(),
     ))
 }
 

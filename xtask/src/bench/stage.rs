@@ -5,10 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use gatehouse_esp_image::EspImage;
 use serde_json::json;
 
 use crate::demo::{Demo, find_or_create, random_secret};
-use crate::esp_image::EspImage;
 use crate::portal::{self, Portal};
 use crate::process::{self, Managed};
 use crate::project;
@@ -17,6 +17,8 @@ use crate::project;
 pub(super) const ANY_PORT: &str = "127.0.0.1:0";
 /// How many services the dashboard shows.
 pub(super) const SERVICES: u16 = 20;
+/// Where clients dial the first service; the others follow.
+pub(super) const FIRST_PUBLIC_PORT: u16 = 18001;
 /// The firmware project of the images.
 pub(super) const PROJECT: &str = "bench";
 /// The images of 1 KiB and of 1 MiB.
@@ -35,7 +37,8 @@ pub(super) const IMAGES: [Image; 2] = [
 
 /// One release of the project.
 pub(super) struct Image {
-    version: &'static str,
+    /// Of the release.
+    pub(super) version: &'static str,
     file: &'static str,
     payload_bytes: usize,
 }
@@ -50,8 +53,8 @@ impl Image {
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let image = EspImage {
             project: PROJECT,
-            version: self.version,
             payload_bytes: self.payload_bytes,
+            ..EspImage::demo(self.version)
         };
         image.to_bytes()
     }
@@ -134,18 +137,20 @@ impl Stage {
     /// # Errors
     /// When the portal refuses.
     pub(super) fn fill(&self, portal: &mut Portal) -> Result<Vec<String>> {
-        portal.sign_in(&self.demo.admin.email, &self.demo.admin.password)?;
+        self.sign_in(portal)?;
         publish_images(portal)?;
         let router_id = self.demo.router_id(portal)?;
-        let me = portal.get("/api/v1/me")?;
-        let grants = json!({ "users": [me["id"]] });
-        (1..=SERVICES)
-            .map(|number| {
-                let id = add_service(portal, &router_id, number)?;
-                portal.put(&format!("/api/v1/services/{id}/grants"), &grants)?;
-                Ok(id)
-            })
+        (0..SERVICES)
+            .map(|number| grant_service(portal, &router_id, number))
             .collect()
+    }
+
+    /// Signs the administrator in.
+    ///
+    /// # Errors
+    /// When the portal refuses.
+    pub(super) fn sign_in(&self, portal: &mut Portal) -> Result<()> {
+        portal.sign_in(&self.demo.admin.email, &self.demo.admin.password)
     }
 
     /// The form that signs the administrator in through the page.
@@ -162,7 +167,11 @@ pub(super) struct Certificate {
     pub(super) key: PathBuf,
 }
 
-fn publish_images(portal: &Portal) -> Result<()> {
+/// Makes the firmware project and publishes both images.
+///
+/// # Errors
+/// When the portal refuses.
+pub(super) fn publish_images(portal: &Portal) -> Result<()> {
     let project =
         json!({ "name": PROJECT, "title": PROJECT, "description": "", "hardware": ["esp32s3"] });
     portal.post("/api/v1/projects", &project)?;
@@ -172,11 +181,22 @@ fn publish_images(portal: &Portal) -> Result<()> {
     Ok(())
 }
 
-fn add_service(portal: &Portal, router_id: &str, number: u16) -> Result<String> {
+/// Makes one of the services, all of them ways to port 80 of one host in the LAN, grants it to who is
+/// signed in, and returns its id.
+///
+/// # Errors
+/// When the portal refuses.
+pub(super) fn grant_service(portal: &Portal, router_id: &str, number: u16) -> Result<String> {
     let service = json!({
-        "name": format!("Service {number}"), "description": "One of twenty", "icon": "disk", "router_id": router_id,
-        "lan_ip": "192.168.50.10", "lan_port": 80, "public_port": 18000 + number, "protocol": "tcp", "kind": "web",
+        "name": format!("Service {}", number + 1), "description": "One of twenty", "icon": "disk", "router_id": router_id,
+        "lan_ip": "192.168.50.10", "lan_port": 80, "public_port": FIRST_PUBLIC_PORT + number, "protocol": "tcp", "kind": "web",
         "url_path": "/", "default_minutes": 30, "max_minutes": 240, "wake": null,
     });
-    find_or_create(portal, "/api/v1/services", "name", &service)
+    let id = find_or_create(portal, "/api/v1/services", "name", &service)?;
+    let me = portal.get("/api/v1/me")?;
+    portal.put(
+        &format!("/api/v1/services/{id}/grants"),
+        &json!({ "users": [me["id"]] }),
+    )?;
+    Ok(id)
 }

@@ -42,12 +42,8 @@ pub(super) fn router_address(address: &str) -> Result<()> {
             .map_err(|_| wrong())
             .and_then(|ip| not_reserved(ip.into()));
     }
-    // A name of digits and dots only would be read as an address by some resolvers: `127.1`, `0x7f.1`.
-    if host
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || byte == b'.')
-        || host.starts_with("0x")
-    {
+    // Some resolvers read a name that ends in a number as an address: `127.1`, `0x7f.1`, `1.0X7F`.
+    if host.rsplit('.').next().is_some_and(is_number) {
         return host
             .parse::<std::net::Ipv4Addr>()
             .map_err(|_| wrong())
@@ -58,6 +54,14 @@ pub(super) fn router_address(address: &str) -> Result<()> {
     } else {
         Err(wrong())
     }
+}
+
+fn is_number(label: &str) -> bool {
+    let hex = label.strip_prefix("0x").or(label.strip_prefix("0X"));
+    hex.map_or_else(
+        || label.bytes().all(|byte| byte.is_ascii_digit()),
+        |digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
+    )
 }
 
 fn is_host_label(label: &str) -> bool {
@@ -73,7 +77,7 @@ fn is_host_label(label: &str) -> bool {
 /// A daemon lives on a router: never on a link-local, multicast or unspecified address, where
 /// cloud metadata services answer.
 fn not_reserved(ip: IpAddr) -> Result<()> {
-    let reserved = match ip {
+    let reserved = match ip.to_canonical() {
         IpAddr::V4(v4) => {
             v4.is_link_local() || v4.is_multicast() || v4.is_unspecified() || v4.is_broadcast()
         }
@@ -153,7 +157,9 @@ pub(super) fn lan_ip(text: &str) -> Result<IpAddr> {
         )
     };
     let ip: IpAddr = text.trim().parse().map_err(|_| wrong())?;
-    let unusable = ip.is_unspecified()
+    // `::ffff:192.168.1.50` would count as IPv6 here and is refused by the daemon.
+    let unusable = ip.to_canonical() != ip
+        || ip.is_unspecified()
         || ip.is_multicast()
         || ip.is_loopback()
         || ip == IpAddr::from([255, 255, 255, 255]);
@@ -270,6 +276,10 @@ mod tests {
             "127.1:9999",
             "0x7f.1:9999",
             "0177.0.0.1:99999",
+            "0X7F.1:9999",
+            "169.254.0xa9fe:80",
+            "169.0xfea9fe:80",
+            "[::ffff:169.254.169.254]:80",
             "router",
             "router:",
             "router:0",
@@ -290,6 +300,7 @@ mod tests {
             "[2001:db8::1]:9999",
             "127.0.0.1:9999",
             "localhost:9999",
+            "0x7f.example.org:9999",
         ] {
             assert!(router_address(good).is_ok(), "{good}");
         }
@@ -307,6 +318,8 @@ mod tests {
             "",
             "::",
             "127.0.0.1",
+            "::ffff:127.0.0.1",
+            "::ffff:192.168.1.50",
         ] {
             let taken = lan_ip(bad);
             // A trailing line break is trimmed like any blank at the end of a form field.

@@ -10,17 +10,18 @@ use uuid::Uuid;
 use super::{
     Access,
     invitations::{max_minutes, no_such_invitation, of_invitation, state_at, token_hash},
-    limits::LIVE_PER_USER,
+    limits::{most_live, no_room},
     no_such_service, no_such_session,
     open::check_family,
     sessions::{MINUTE_MS, to_session},
+    tries::Tries,
 };
 use crate::{
     Actor, Error, Result,
     actor::{GuestActor, Who},
     ports::{
         StoreError,
-        access::{AccessSessionRecord, RouterRecord},
+        access::{AccessSessionRecord, Full},
         invitations::{FoundInvitation, GuestEntry},
     },
 };
@@ -29,6 +30,10 @@ use crate::{
 const SECRET_MAX_BYTES: usize = 256;
 /// What passes are sealed for, so that no other sealed text passes for one.
 const PASS: &str = "guest pass";
+
+/// Openings with one invitation that come to nothing and cost nothing: a router may be restarting.
+const FREE_VAIN_OPENINGS: u32 = 5;
+const LONGEST_WAIT_S: i64 = 60;
 
 /// What a guest reads before opening.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,7 +96,8 @@ impl Access {
     ///
     /// # Errors
     /// When there is no such link, it is over or used up, the address cannot be told or does
-    /// not fit, the minutes cannot be taken, or a limit is reached.
+    /// not fit, the minutes cannot be taken, a limit is reached, or openings with it came to
+    /// nothing again and again.
     pub async fn open_as_guest(
         &self,
         actor: &Actor,
@@ -111,13 +117,15 @@ impl Access {
         if state_at(&found, self.ports.now_ms()) != InvitationState::Active {
             return Err(over());
         }
-        let (session, router) = self.prepare(&guest, &found, minutes).await?;
+        self.vain_openings.check(&id, self.ports.now_ms())?;
+        let session = self.prepare(&guest, &found, minutes).await?;
         let now_ms = self.ports.now_ms();
-        let entered = store.insert_guest_session(&session, id, now_ms, LIVE_PER_USER);
+        let entered = store.insert_guest_session(&session, id, now_ms, most_live(0));
         match entered.await {
             Ok(GuestEntry::Entered) => {}
             Ok(GuestEntry::Over) => return Err(over()),
-            Ok(GuestEntry::Full) => return Err(inviter_is_full()),
+            Ok(GuestEntry::Full(Full::User)) => return Err(inviter_is_full()),
+            Ok(GuestEntry::Full(full)) => return Err(no_room(full)),
             // Another click was quicker: its session is ours too.
             Err(StoreError::Taken) => {
                 let live = store.live_guest_session(id, client_ip).await?;
@@ -125,7 +133,12 @@ impl Access {
             }
             Err(other) => return Err(other.into()),
         }
-        let opened = self.let_in(&guest, session, &router).await?;
+        let opened = self.let_in(&guest, session).await?;
+        if opened.state == SessionState::Open {
+            self.vain_openings.forget(&id);
+        } else {
+            self.vain_openings.note(id, self.ports.now_ms());
+        }
         self.still_welcome(&guest, id).await?;
         Ok(GuestSession {
             pass: self.pass_of(opened.id)?,
@@ -178,7 +191,7 @@ impl Access {
         guest: &Actor,
         found: &FoundInvitation,
         minutes: i64,
-    ) -> Result<(AccessSessionRecord, RouterRecord)> {
+    ) -> Result<AccessSessionRecord> {
         let invitation = &found.invitation;
         let until_ms = self.end_of_use(found, minutes)?;
         let service = self.ports.store.service(invitation.service_id).await?;
@@ -186,21 +199,13 @@ impl Access {
         let client_ip = guest.ip.ok_or(Error::NoClientAddress)?;
         check_family(client_ip, &service)?;
         let owner = invitation.user_id;
-        let room = self.check_room(owner, service.id, client_ip, 0).await;
-        room.map_err(|refused| match refused {
-            Error::Conflict {
-                code: codes::LIMIT_REACHED,
-                ..
-            } => inviter_is_full(),
-            other => other,
-        })?;
         let router = self.find_router(service.router_id).await?;
         let mut session = self.new_session(owner, client_ip, &service, &router, until_ms);
         session.guest = Some(SessionGuest {
             invitation_id: invitation.id,
             label: invitation.label.clone(),
         });
-        Ok((session, router))
+        Ok(session)
     }
 
     /// When a use of so many minutes from now ends: with the invitation at the latest.
@@ -264,6 +269,11 @@ impl Access {
         let sealed = fits.then(|| URL_SAFE_NO_PAD.decode(pass).ok())??;
         self.sealer.open(PASS, &sealed).ok()?.parse().ok()
     }
+}
+
+/// Counts the openings that come to nothing: each asks a router and leaves a row, and takes no use.
+pub(super) fn vain_openings() -> Tries<Uuid> {
+    Tries::new(FREE_VAIN_OPENINGS, LONGEST_WAIT_S)
 }
 
 fn as_guest(actor: &Actor, found: &FoundInvitation) -> Actor {

@@ -34,8 +34,11 @@ impl Access {
         let target = self.target(router)?;
         let answer = self.ports.router_link.send(&target, command).await;
         // Who refuses a session is there all the same; who refuses a ping takes nothing from us.
-        let tells_nothing =
-            matches!(&answer, Err(RouterFailure::Refused(_))) && command != RouterCommand::Ping;
+        let was_heard = matches!(
+            &answer,
+            Err(RouterFailure::Refused(_) | RouterFailure::NotNow(_) | RouterFailure::Failed(_))
+        );
+        let tells_nothing = was_heard && command != RouterCommand::Ping;
         if !tells_nothing {
             self.note_health(router, &answer);
         }

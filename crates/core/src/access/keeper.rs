@@ -12,17 +12,21 @@ use futures_util::{StreamExt, future::join_all, stream};
 use gatehouse_types::access::{EndReason, SessionState, WakeStep};
 use uuid::Uuid;
 
-use super::{Access, health::Answer, sessions::rule};
+use super::{Access, WAKE_LASTS_MS, health::Answer, sessions::rule};
 use crate::{
-    Result,
+    Actor, Result,
+    audit::Note,
     ports::{
-        access::AccessSessionRecord,
+        access::{AccessSessionRecord, PendingSince},
         router_link::{RouterCommand, RouterFailure},
     },
 };
 
-/// A pending session this old was left behind by a portal that died.
+/// A router is asked to let in, and once more to take it back: longer, and the portal that did it
+/// has died.
 const PENDING_LASTS_MS: i64 = 30 * 1000;
+/// From the click until its host is being woken, and from one row to the next.
+const WAKE_MARGIN_MS: i64 = 5 * 1000;
 /// Of one router.
 const AT_A_TIME: usize = 8;
 const PER_ROUND: i64 = 200;
@@ -38,7 +42,7 @@ impl Access {
         let due = self
             .ports
             .store
-            .due_sessions(now_ms, now_ms - PENDING_LASTS_MS, PER_ROUND)
+            .due_sessions(now_ms, pending_since(now_ms), PER_ROUND)
             .await?;
         self.step_all(due).await.and(marked)
     }
@@ -70,32 +74,48 @@ impl Access {
         outcome
     }
 
-    async fn step(&self, mut session: AccessSessionRecord, answers: &AtomicBool) -> Result<()> {
+    async fn step(&self, session: AccessSessionRecord, answers: &AtomicBool) -> Result<()> {
         match session.state {
             SessionState::Open if self.is_expired(&session) => self.expire(session, answers).await,
-            SessionState::Pending => {
-                session.state = SessionState::Closing;
-                session.end_reason = Some(match session.step {
-                    Some(WakeStep::Waking | WakeStep::Waiting) => EndReason::NotAwake,
-                    Some(WakeStep::Opening) | None => EndReason::RouterUnreachable,
-                });
-                if self
-                    .ports
-                    .store
-                    .advance_session(&session, SessionState::Pending)
-                    .await?
-                {
-                    let gone = self.try_to_take_away(&session, answers).await?;
-                    self.finish_closing(session, gone).await?;
-                }
-                Ok(())
-            }
+            SessionState::Pending => self.end_left_behind(session, answers).await,
             SessionState::Closing => {
                 let gone = self.try_to_take_away(&session, answers).await?;
                 self.finish_closing(session, gone).await
             }
             SessionState::Open | SessionState::Closed | SessionState::Failed => Ok(()),
         }
+    }
+
+    /// Ends what a portal that died left pending. While a host was being woken nothing was let in
+    /// yet; later the router may have been asked to.
+    async fn end_left_behind(
+        &self,
+        mut session: AccessSessionRecord,
+        answers: &AtomicBool,
+    ) -> Result<()> {
+        let (state, reason) = match session.step {
+            Some(WakeStep::Waking) => (SessionState::Failed, EndReason::WakeFailed),
+            Some(WakeStep::Waiting) => (SessionState::Failed, EndReason::NotAwake),
+            Some(WakeStep::Opening) | None => (SessionState::Closing, EndReason::RouterUnreachable),
+        };
+        session.state = state;
+        session.end_reason = Some(reason);
+        session.finished_at_ms = (state == SessionState::Failed).then(|| self.ports.now_ms());
+        let ended = self
+            .ports
+            .store
+            .advance_session(&session, SessionState::Pending);
+        if !ended.await? {
+            return Ok(());
+        }
+        let note = Note::ok("session.open", "service", session.service_id).result("failed");
+        let note = note.detail("the portal that was opening it did not finish");
+        self.audit.note(&Actor::system(), note).await?;
+        if state == SessionState::Failed {
+            return Ok(());
+        }
+        let gone = self.try_to_take_away(&session, answers).await?;
+        self.finish_closing(session, gone).await
     }
 
     pub(super) fn is_expired(&self, session: &AccessSessionRecord) -> bool {
@@ -133,7 +153,7 @@ impl Access {
         let never_opened = session.opened_at_ms.is_none()
             && matches!(
                 session.end_reason,
-                Some(EndReason::RouterUnreachable | EndReason::NotAwake)
+                Some(EndReason::RouterUnreachable | EndReason::RouterRefused)
             );
         session.state = if never_opened {
             SessionState::Failed
@@ -175,12 +195,22 @@ impl Access {
                 "There is no such router.".into(),
             )));
         };
-        let answer = self
-            .send(&router, RouterCommand::Del(rule(session)))
-            .await?;
+        let _door = self.hold_door(&router, session).await;
+        let command = RouterCommand::Del(rule(session));
+        let answer = self.send_at_door(&router, session, command).await?;
         if let Err(failure) = &answer {
             tracing::warn!(session_id = %session.id, ?failure, "a session could not be closed on its router; trying again");
         }
         Ok(answer)
+    }
+}
+
+/// What has been pending since before these was left behind.
+fn pending_since(now_ms: i64) -> PendingSince {
+    let waking_ms = now_ms - WAKE_LASTS_MS - WAKE_MARGIN_MS;
+    PendingSince {
+        plain_ms: now_ms - PENDING_LASTS_MS,
+        waking_ms,
+        opening_ms: waking_ms - PENDING_LASTS_MS,
     }
 }

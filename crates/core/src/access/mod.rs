@@ -3,6 +3,7 @@
 mod cascade;
 mod checks;
 mod directory;
+mod doors;
 mod guests;
 mod health;
 mod invitations;
@@ -18,21 +19,24 @@ mod services;
 mod sessions;
 mod silences;
 mod tiles;
+mod tries;
 mod wake;
+mod webhook_keys;
 mod wrong_links;
 
 pub use guests::{GuestSession, Welcome};
 pub use lan::{DirectWay, direct_way};
 pub use live::{LiveEvent, Subscription};
 pub use tiles::ProbeRound;
-pub use wake::WakeJob;
+pub use wake::{WAKE_LASTS_MS, WakeJob};
+pub use webhook_keys::webhook_key;
 
 use arc_swap::ArcSwapOption;
+use uuid::Uuid;
 
 use crate::{
     Error, Result,
     audit::Audit,
-    jwt::TokenKey,
     ports::{
         Ports,
         access::RouterRecord,
@@ -48,13 +52,16 @@ pub struct Access {
     sealer: Sealer,
     silences: silences::Silences,
     wrong_links: wrong_links::WrongLinks,
+    /// Openings that came to nothing, by invitation.
+    vain_openings: tries::Tries<Uuid>,
+    doors: doors::Doors,
     healths: health::Healths,
     directory: ArcSwapOption<directory::Directory>,
     live: live::Live,
     tiles: tiles::Tiles,
     wakes: wake::Wakes,
-    /// Signs tokens for home backends; shared with them.
-    webhook_key: Option<TokenKey>,
+    /// The keys of all home backends come from it.
+    webhook_secret: Option<String>,
 }
 
 impl Access {
@@ -62,7 +69,7 @@ impl Access {
         ports: Ports,
         audit: Audit,
         sealing_key: &[u8; 32],
-        webhook_key: Option<TokenKey>,
+        webhook_secret: Option<String>,
     ) -> Self {
         Self {
             ports,
@@ -70,12 +77,14 @@ impl Access {
             sealer: Sealer::new(sealing_key),
             silences: silences::Silences::default(),
             wrong_links: wrong_links::WrongLinks::default(),
+            vain_openings: guests::vain_openings(),
+            doors: doors::Doors::default(),
             healths: health::Healths::default(),
             directory: ArcSwapOption::empty(),
             live: live::Live::default(),
             tiles: tiles::Tiles::default(),
             wakes: wake::Wakes::default(),
-            webhook_key,
+            webhook_secret,
         }
     }
 

@@ -1,6 +1,9 @@
 //! Somebody's address changed: what they have open follows.
 
+use std::sync::Arc;
+
 use gatehouse_types::access::{AccessSession, EndReason, SessionState};
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::{
@@ -14,12 +17,25 @@ impl Access {
     ///
     /// The new session opens first; then the old one closes, as `replaced`. A router that does
     /// not answer yields a new session in state `failed`, and the old one stays open. The flag
-    /// says whether a session was made: none is where one is open for this address already.
+    /// says whether a session was made: none is where one is open for this address already. It is
+    /// brought to its end even when whoever asked no longer listens.
     ///
     /// # Errors
     /// When there is no such open session, it is another account's, the address cannot be told
     /// or does not fit, the service is not granted any more, or a limit is reached.
-    pub async fn move_session(&self, actor: &Actor, id: Uuid) -> Result<(AccessSession, bool)> {
+    pub async fn move_session(
+        self: &Arc<Self>,
+        actor: &Actor,
+        id: Uuid,
+    ) -> Result<(AccessSession, bool)> {
+        let (access, actor) = (Arc::clone(self), actor.clone());
+        // Cut off half-way it would leave both addresses in.
+        let moving = async move { access.open_here_end_there(&actor, id).await };
+        let moved = tokio::spawn(moving.in_current_span()).await;
+        moved.map_err(Error::internal)?
+    }
+
+    async fn open_here_end_there(&self, actor: &Actor, id: Uuid) -> Result<(AccessSession, bool)> {
         let old = self.find_session(actor, id).await?;
         if old.user_id != actor.account()?.id || old.guest.is_some() {
             return Err(Error::Forbidden(

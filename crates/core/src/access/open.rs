@@ -10,7 +10,9 @@ use gatehouse_types::{
 use uuid::Uuid;
 
 use super::{
-    Access, WakeJob, checks, no_such_service, no_such_session,
+    Access, WakeJob, checks,
+    limits::{most_live, no_room},
+    no_such_service, no_such_session,
     sessions::{MINUTE_MS, check_minutes, rule, seconds_until, to_session},
 };
 use crate::{
@@ -18,7 +20,7 @@ use crate::{
     audit::Note,
     ports::{
         StoreError,
-        access::{AccessSessionRecord, RouterRecord, ServiceRecord, SessionFilter},
+        access::{AccessSessionRecord, RouterRecord, ServiceRecord, SessionEntry, SessionFilter},
         router_link::{RouterCommand, RouterFailure},
     },
 };
@@ -63,15 +65,15 @@ impl Access {
             Some(live) => return Ok((self.reuse(actor, live, until_ms).await?, false)),
             None => {}
         }
-        self.check_room(account.id, service.id, client_ip, ending)
-            .await?;
         let router = self.find_router(service.router_id).await?;
         let mut session = self.new_session(account.id, client_ip, service, &router, until_ms);
         // What moves to another address is awake.
         let is_woken = service.wake.is_some() && ending == 0;
         session.step = is_woken.then_some(WakeStep::Waking);
-        match self.ports.store.insert_session(&session).await {
-            Ok(()) if is_woken => {
+        let store = &self.ports.store;
+        match store.insert_session(&session, most_live(ending)).await {
+            Ok(SessionEntry::Full(full)) => Err(no_room(full)),
+            Ok(SessionEntry::Entered) if is_woken => {
                 self.wakes.add(WakeJob {
                     actor: actor.clone(),
                     session: session.clone(),
@@ -80,8 +82,8 @@ impl Access {
                 });
                 Ok((to_session(session), true))
             }
-            Ok(()) => {
-                let opened = self.let_in(actor, session, &router).await?;
+            Ok(SessionEntry::Entered) => {
+                let opened = self.let_in(actor, session).await?;
                 self.still_allowed(actor, service.id).await?;
                 Ok((opened, true))
             }
@@ -123,10 +125,7 @@ impl Access {
         router: &RouterRecord,
         until_ms: i64,
     ) -> AccessSessionRecord {
-        let host = router
-            .address
-            .rsplit_once(':')
-            .map_or(router.address.as_str(), |(host, _)| host);
+        let host = host_of(router);
         let url = (service.kind == ServiceKind::Web).then(|| {
             let (scheme, path) = checks::scheme_and_path(&service.url_path);
             format!("{scheme}://{host}:{}{path}", service.public_port)
@@ -162,12 +161,26 @@ impl Access {
         &self,
         actor: &Actor,
         mut session: AccessSessionRecord,
-        router: &RouterRecord,
     ) -> Result<AccessSession> {
+        // Until its row was there the router could be led elsewhere; now it stays where it is.
+        let router = self.find_router(session.router_id).await?;
+        if host_of(&router) != session.host {
+            let (id, detail) = (session.id, "its router moved in that moment");
+            self.give_up(actor, session, EndReason::RouterUnreachable, detail)
+                .await?;
+            return Ok(to_session(self.stored(id).await?));
+        }
+        // Who shares the rule must see the row open as soon as it is let through.
+        let door = self.hold_door(&router, &session).await;
+        let while_it_waited = self.stored(session.id).await?;
+        if while_it_waited.state != SessionState::Pending {
+            return Ok(to_session(while_it_waited));
+        }
         let now_ms = self.ports.now_ms();
         let command =
             RouterCommand::Add(rule(&session), seconds_until(session.expires_at_ms, now_ms));
-        let outcome = self.send(router, command).await?;
+        let outcome = self.send_at_door(&router, &session, command).await?;
+        let door = door.filter(|_| outcome.is_ok());
         let note = Note::ok("session.open", "service", session.service_id);
         match outcome {
             Ok(_) => {
@@ -191,37 +204,43 @@ impl Access {
                     .await?;
             }
         }
-        if self
+        let advanced = self
             .ports
             .store
-            .advance_session(&session, SessionState::Pending)
-            .await?
-        {
+            .advance_session(&session, SessionState::Pending);
+        let advanced = advanced.await?;
+        drop(door);
+        if advanced {
             return Ok(to_session(session));
         }
         // Somebody closed it while the router worked: what was let in goes out again.
-        let now_stored = self
-            .ports
-            .store
-            .session(session.id)
-            .await?
-            .ok_or_else(no_such_session)?;
+        let now_stored = self.stored(session.id).await?;
         if session.state == SessionState::Open || now_stored.finished_at_ms.is_none() {
             self.close_again(now_stored).await?;
         }
-        let as_it_ended = self.ports.store.session(session.id).await?;
-        as_it_ended.map(to_session).ok_or_else(no_such_session)
+        Ok(to_session(self.stored(session.id).await?))
     }
 
-    /// Nothing was let in, unless the answer was lost: then the row stays `closing` until the
-    /// keeper knows that no rule is left.
+    async fn stored(&self, id: Uuid) -> Result<AccessSessionRecord> {
+        let found = self.ports.store.session(id).await?;
+        found.ok_or_else(no_such_session)
+    }
+
+    /// Nothing was let in, unless the answer was lost or the daemon failed over it: then the row
+    /// stays `closing` until the keeper knows that no rule is left.
     async fn mark_failed(
         &self,
         session: &mut AccessSessionRecord,
         failure: &RouterFailure,
     ) -> Result<()> {
         let (reason, nothing_left) = match failure {
-            RouterFailure::Refused(_) => (EndReason::RouterRefused, true),
+            RouterFailure::Refused(_) | RouterFailure::NotNow(_) => {
+                (EndReason::RouterRefused, true)
+            }
+            RouterFailure::Failed(_) => (
+                EndReason::RouterRefused,
+                self.take_rule_away(session).await?,
+            ),
             RouterFailure::Unreachable(_) => (EndReason::RouterUnreachable, true),
             RouterFailure::Unsure(_) => (
                 EndReason::RouterUnreachable,
@@ -294,6 +313,11 @@ impl Access {
             _ => Ok(to_session(live)),
         }
     }
+}
+
+fn host_of(router: &RouterRecord) -> &str {
+    let address = router.address.as_str();
+    address.rsplit_once(':').map_or(address, |(host, _)| host)
 }
 
 pub(super) fn check_family(client_ip: IpAddr, service: &ServiceRecord) -> Result<()> {

@@ -78,6 +78,8 @@ impl Access {
         let open = SessionFilter {
             router_id: Some(router.id),
             state: Some(SessionState::Open),
+            // Says nothing more, but keeps the history out of it.
+            unfinished_only: true,
             ..SessionFilter::default()
         };
         // The rows are read before the rules are: what opens in between lacks nothing.
@@ -187,6 +189,10 @@ impl Access {
                 tracing::warn!(session_id = %id, router_id = %router.id, reason, "a router lost an open session and refuses to have it again");
                 self.end_session(&Actor::system(), row, EndReason::RouterRefused)
                     .await
+            }
+            Err(RouterFailure::NotNow(reason) | RouterFailure::Failed(reason)) => {
+                tracing::warn!(session_id = %id, router_id = %router.id, reason, "a router lost an open session and cannot have it again now; trying again");
+                Ok(())
             }
             Err(RouterFailure::Unreachable(_) | RouterFailure::Unsure(_)) => Ok(()),
         }

@@ -11,7 +11,7 @@ use crate::{
     audit::Note,
     ports::{
         StoreError,
-        access::{RouterRecord, SessionFilter},
+        access::{RouterRecord, RouterUpdate, SessionFilter},
         router_link::{LinkProtocol, RouterCommand},
     },
 };
@@ -79,8 +79,7 @@ impl Access {
         change: &RouterChange,
     ) -> Result<Router> {
         actor.require_admin()?;
-        let before = self.find_router(id).await?;
-        let mut record = before.clone();
+        let mut record = self.find_router(id).await?;
         if let Some(name) = &change.name {
             record.name = name.trim().to_owned();
         }
@@ -97,18 +96,12 @@ impl Access {
             change.api_key.as_deref(),
             change.aes_key.as_deref(),
         )?;
-        if way_to(&before) != way_to(&record) {
-            self.refuse_while_open(id).await?;
-        }
         self.check_services_of(&record).await?;
-        if !self
-            .ports
-            .store
-            .update_router(&record)
-            .await
-            .map_err(name_taken)?
-        {
-            return Err(no_such_router());
+        let updated = self.ports.store.update_router(&record).await;
+        match updated.map_err(name_taken)? {
+            RouterUpdate::Written => {}
+            RouterUpdate::Gone => return Err(no_such_router()),
+            RouterUpdate::InUse => return Err(in_use()),
         }
         self.healths.forget(id);
         self.audit
@@ -205,22 +198,6 @@ impl Access {
             })
     }
 
-    /// Rules are closed where the router's row says; it must not lead elsewhere meanwhile.
-    async fn refuse_while_open(&self, id: Uuid) -> Result<()> {
-        let on_it = SessionFilter {
-            router_id: Some(id),
-            unfinished_only: true,
-            ..SessionFilter::default()
-        };
-        if self.ports.store.list_sessions(on_it, 1).await?.is_empty() {
-            return Ok(());
-        }
-        Err(Error::conflict(
-            codes::CONFLICT,
-            "Sessions are open on this router. Close them before its address, certificate, keys or protocol change.",
-        ))
-    }
-
     fn described(&self, record: RouterRecord) -> Router {
         Router {
             id: record.id,
@@ -267,14 +244,11 @@ fn check(record: &RouterRecord) -> Result<()> {
     checks::protocol(record.protocol)
 }
 
-/// What decides which daemon is reached, and whether it listens to us.
-fn way_to(record: &RouterRecord) -> impl PartialEq + use<> {
-    (
-        record.address.clone(),
-        record.cert_sha256,
-        record.api_key_sealed.clone(),
-        record.aes_key_sealed.clone(),
-        record.protocol,
+/// Rules are closed where the router's row says; it must not lead elsewhere meanwhile.
+fn in_use() -> Error {
+    Error::conflict(
+        codes::CONFLICT,
+        "Sessions are open on this router. Close them before its address, certificate, keys or protocol change.",
     )
 }
 

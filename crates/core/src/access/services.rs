@@ -211,12 +211,12 @@ impl Access {
     fn check_wake(&self, wake: &Wake) -> Result<()> {
         match wake {
             Wake::Wol { mac } => checks::mac(mac).map(drop),
-            Wake::Webhook { .. } if self.webhook_key.is_none() => Err(Error::invalid(
+            Wake::Webhook { .. } if self.webhook_secret.is_none() => Err(Error::invalid(
                 "wake.url",
                 "This portal calls no home backend: wake.webhook_secret is not set.",
             )),
             Wake::Webhook { url } => {
-                let allowed = self.ports.webhooks.check(url);
+                let allowed = self.ports.webhooks.origin(url).map(drop);
                 allowed.map_err(|wanted| Error::invalid("wake.url", wanted))
             }
         }

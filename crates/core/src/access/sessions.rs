@@ -16,6 +16,7 @@ use crate::{
 };
 
 pub(super) const MINUTE_MS: i64 = 60 * 1000;
+const SHOWN_AT_MOST: i64 = 500;
 
 impl Access {
     /// Lists sessions, newest first: one's own, or everybody's for an admin.
@@ -78,6 +79,26 @@ impl Access {
             .list_sessions(filter, LIVE_PER_USER)
             .await?;
         Ok(rows.into_iter().map(to_session).collect())
+    }
+
+    /// The sessions of everybody that are not over and run over one router, newest first; at most
+    /// 500.
+    ///
+    /// # Errors
+    /// When the actor is no admin.
+    pub async fn sessions_on_router(
+        &self,
+        actor: &Actor,
+        router_id: Uuid,
+    ) -> Result<Vec<AccessSession>> {
+        actor.require_admin()?;
+        let filter = SessionFilter {
+            router_id: Some(router_id),
+            unfinished_only: true,
+            ..SessionFilter::default()
+        };
+        let rows = self.ports.store.list_sessions(filter, SHOWN_AT_MOST);
+        Ok(rows.await?.into_iter().map(to_session).collect())
     }
 
     /// Shows a session; somebody else's does not exist for an owner.
@@ -165,26 +186,32 @@ impl Access {
             .router(session.router_id)
             .await?
             .ok_or_else(no_such_session)?;
+        let _door = self.hold_door(&router, &session).await;
         let end_before_ms = session.expires_at_ms;
         session.expires_at_ms = expires_at_ms.max(end_before_ms);
         self.save_end(&session).await?;
         let duration_s = seconds_until(expires_at_ms, self.ports.now_ms());
         let command = RouterCommand::Extend(rule(&session), duration_s);
-        let sent = self.send(&router, command).await?;
+        let sent = self.send_at_door(&router, &session, command).await?;
         session.expires_at_ms = match &sent {
             Ok(_) => expires_at_ms,
-            Err(RouterFailure::Unsure(_)) => session.expires_at_ms,
-            Err(RouterFailure::Unreachable(_) | RouterFailure::Refused(_)) => end_before_ms,
+            Err(RouterFailure::Unsure(_) | RouterFailure::Failed(_)) => session.expires_at_ms,
+            Err(
+                RouterFailure::Unreachable(_)
+                | RouterFailure::Refused(_)
+                | RouterFailure::NotNow(_),
+            ) => end_before_ms,
         };
         self.save_end(&session).await?;
         sent.map_err(|failure| match failure {
             RouterFailure::Refused(detail) => Error::conflict(codes::CONFLICT, detail),
-            RouterFailure::Unreachable(detail) | RouterFailure::Unsure(detail) => {
-                Error::Unavailable {
-                    detail,
-                    retry_after_s: 10,
-                }
-            }
+            RouterFailure::Unreachable(detail)
+            | RouterFailure::NotNow(detail)
+            | RouterFailure::Failed(detail)
+            | RouterFailure::Unsure(detail) => Error::Unavailable {
+                detail,
+                retry_after_s: 10,
+            },
         })?;
         self.audit
             .note(

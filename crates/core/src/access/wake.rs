@@ -12,18 +12,19 @@ use serde::Serialize;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::Access;
+use super::{Access, webhook_key};
 use crate::{
     Actor, Error, Result,
     audit::Note,
+    jwt::TokenKey,
     ports::{
         access::{AccessSessionRecord, RouterRecord, ServiceRecord},
         router_link::{Probed, RouterFailure, RouterTarget},
     },
 };
 
-/// How long a host may take until its port answers.
-const WAKE_LASTS_MS: i64 = 60_000;
+/// How long a host may take until its port answers, in milliseconds.
+pub const WAKE_LASTS_MS: i64 = 60_000;
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 const TOKEN_LASTS_S: i64 = 60;
 
@@ -90,7 +91,15 @@ impl Access {
             lasts_ms,
         } = job;
         let router = self.find_router(service.router_id).await?;
-        match self.rouse(&mut session, &service, &router).await? {
+        // A router that does not answer must not hold it up beyond its time.
+        let roused = tokio::select! {
+            roused = self.rouse(&mut session, &service, &router) => roused?,
+            () = self.patience_ends() => {
+                let detail = format!("port {} did not answer", service.lan_port);
+                Roused::Not(EndReason::NotAwake, detail)
+            }
+        };
+        match roused {
             Roused::Up => {}
             Roused::Given => return Ok(()),
             Roused::Not(reason, detail) => {
@@ -102,21 +111,20 @@ impl Access {
         if !self.step_to(&mut session, WakeStep::Opening).await? {
             return Ok(());
         }
-        self.let_in(&actor, session, &router).await?;
+        self.let_in(&actor, session).await?;
         match self.still_allowed(&actor, service.id).await {
             Err(Error::NotFound(_) | Error::Conflict { .. }) | Ok(()) => Ok(()),
             Err(other) => Err(other),
         }
     }
 
-    /// A host whose port answers already is left alone.
+    /// Tries for ever: a host whose port answers already is left alone, another is told to wake.
     async fn rouse(
         &self,
         session: &mut AccessSessionRecord,
         service: &ServiceRecord,
         router: &RouterRecord,
     ) -> Result<Roused> {
-        let deadline_ms = self.ports.now_ms() + WAKE_LASTS_MS;
         let target = self.target(router)?;
         if self.port_answers(&target, service).await == Some(true) {
             return Ok(Roused::Up);
@@ -131,15 +139,18 @@ impl Access {
             if self.port_answers(&target, service).await != Some(false) {
                 return Ok(Roused::Up);
             }
-            if self.ports.now_ms() >= deadline_ms {
-                let detail = format!("port {} did not answer", service.lan_port);
-                return Ok(Roused::Not(EndReason::NotAwake, detail));
-            }
             sleep(LOOK_AGAIN).await;
             let stored = self.ports.store.session(session.id).await?;
             if stored.is_none_or(|stored| stored.state != SessionState::Pending) {
                 return Ok(Roused::Given);
             }
+        }
+    }
+
+    async fn patience_ends(&self) {
+        let deadline_ms = self.ports.now_ms() + WAKE_LASTS_MS;
+        while self.ports.now_ms() < deadline_ms {
+            sleep(LOOK_AGAIN).await;
         }
     }
 
@@ -158,24 +169,31 @@ impl Access {
                 Ok(sent.map_err(|failure| {
                     let reason = match failure {
                         RouterFailure::Unreachable(_) => EndReason::RouterUnreachable,
-                        RouterFailure::Refused(_) | RouterFailure::Unsure(_) => {
-                            EndReason::WakeFailed
-                        }
+                        RouterFailure::Refused(_)
+                        | RouterFailure::NotNow(_)
+                        | RouterFailure::Failed(_)
+                        | RouterFailure::Unsure(_) => EndReason::WakeFailed,
                     };
                     (reason, failure.detail().to_owned())
                 }))
             }
             Some(Wake::Webhook { url }) => {
-                let token = self.wake_token(session)?;
-                let called = self.ports.webhooks.call(url, &token).await;
+                let called = match self.ports.webhooks.origin(url) {
+                    Ok(origin) => {
+                        let token = self.wake_token(session, &origin)?;
+                        self.ports.webhooks.call(url, &token).await
+                    }
+                    Err(no_longer_allowed) => Err(no_longer_allowed),
+                };
                 Ok(called.map_err(|detail| (EndReason::WakeFailed, detail)))
             }
         }
     }
 
-    fn wake_token(&self, session: &AccessSessionRecord) -> Result<String> {
-        let key = self.webhook_key.as_ref();
-        let key = key.ok_or_else(|| Error::internal("wake.webhook_secret is not set"))?;
+    fn wake_token(&self, session: &AccessSessionRecord, origin: &str) -> Result<String> {
+        let secret = self.webhook_secret.as_deref();
+        let secret = secret.ok_or_else(|| Error::internal("wake.webhook_secret is not set"))?;
+        let key = TokenKey::new(webhook_key(secret, origin)?.as_bytes(), "JWT");
         let now_s = self.ports.now_ms() / 1000;
         key.sign(&WakeClaims {
             sub: session.user_id,
@@ -209,7 +227,7 @@ impl Access {
         Ok(stepped.await?)
     }
 
-    async fn give_up(
+    pub(super) async fn give_up(
         &self,
         actor: &Actor,
         mut session: AccessSessionRecord,

@@ -3,78 +3,36 @@
 //! A secret of 256 bits is not found by trying; this keeps the trying off the database. Only
 //! what was wrong counts, so that a guest who clicks again and again is never held up.
 
-use std::{
-    collections::HashMap,
-    net::IpAddr,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::net::IpAddr;
 
-use crate::{Error, Result};
+use super::tries::Tries;
+use crate::Result;
 
 /// Wrong links that cost nothing: one may be cut by a mail program, and be tried again.
 const FREE: u32 = 10;
 const LONGEST_S: i64 = 300;
-const FORGET_AFTER_MS: i64 = 15 * 60 * 1000;
-const MAX_ENTRIES: usize = 10_000;
 
-#[derive(Clone, Copy, Default)]
-struct Entry {
-    wrong: u32,
-    last_ms: i64,
-    until_ms: i64,
+pub(super) struct WrongLinks(Tries<Option<IpAddr>>);
+
+impl Default for WrongLinks {
+    fn default() -> Self {
+        Self(Tries::new(FREE, LONGEST_S))
+    }
 }
-
-#[derive(Default)]
-pub(super) struct WrongLinks(Mutex<HashMap<Option<IpAddr>, Entry>>);
 
 impl WrongLinks {
     /// Lets somebody try a link, or says how long to wait.
     ///
     /// # Errors
-    /// [`Error::TooMany`] with the seconds to wait.
+    /// [`crate::Error::TooMany`] with the seconds to wait.
     pub(super) fn check(&self, ip: Option<IpAddr>, now_ms: i64) -> Result<()> {
-        let entries = self.entries();
-        let until_ms = entries.get(&ip.map(network_of)).map(|entry| entry.until_ms);
-        match until_ms {
-            Some(until_ms) if until_ms > now_ms => Err(Error::TooMany {
-                retry_after_s: (until_ms - now_ms).unsigned_abs().div_ceil(1000),
-            }),
-            _ => Ok(()),
-        }
+        self.0.check(&ip.map(network_of), now_ms)
     }
 
     /// Notes that a link was wrong.
     pub(super) fn note(&self, ip: Option<IpAddr>, now_ms: i64) {
-        let mut entries = self.entries();
-        if entries.len() >= MAX_ENTRIES {
-            entries.retain(|_, entry| now_ms - entry.last_ms <= FORGET_AFTER_MS);
-        }
-        if entries.len() >= MAX_ENTRIES {
-            entries.clear();
-        }
-        let entry = entries.entry(ip.map(network_of)).or_default();
-        if now_ms - entry.last_ms > FORGET_AFTER_MS {
-            *entry = Entry::default();
-        }
-        entry.wrong += 1;
-        entry.last_ms = now_ms;
-        entry.until_ms = now_ms + delay_ms(entry.wrong);
+        self.0.note(ip.map(network_of), now_ms);
     }
-
-    fn entries(&self) -> MutexGuard<'_, HashMap<Option<IpAddr>, Entry>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// 1 s after the free ones, doubled with each further one.
-fn delay_ms(wrong: u32) -> i64 {
-    wrong.checked_sub(FREE + 1).map_or(0, |over| {
-        1_i64
-            .checked_shl(over.min(16))
-            .unwrap_or(LONGEST_S)
-            .min(LONGEST_S)
-            * 1000
-    })
 }
 
 /// One IPv4 address, or the /64 that one IPv6 customer commands.
@@ -108,20 +66,11 @@ mod tests {
         assert!(!is_refused(&links, "2001:db8::1", 1_000));
         assert!(is_refused(&links, "2001:db8::1", 2_999), "two seconds now");
         assert!(!is_refused(&links, "203.0.113.7", 1_000));
-        let later_ms = 1_000 + FORGET_AFTER_MS + 300_000;
+        let later_ms = 30 * 60 * 1000;
         assert!(!is_refused(&links, "2001:db8::1", later_ms));
         assert!(
             !is_refused(&links, "2001:db8::1", later_ms),
             "it is forgotten"
         );
-    }
-
-    #[test]
-    fn the_longest_wait_is_five_minutes() {
-        assert_eq!(
-            (delay_ms(10), delay_ms(11), delay_ms(13)),
-            (0, 1_000, 4_000)
-        );
-        assert_eq!(delay_ms(u32::MAX), 300_000);
     }
 }

@@ -38,6 +38,8 @@ pub struct CatalogRelease {
     pub record: ReleaseRecord,
     /// For comparing.
     pub version: Version,
+    /// Devices below have to install another one first.
+    pub min_version: Option<Version>,
 }
 
 impl Catalog {
@@ -45,10 +47,20 @@ impl Catalog {
         let mut releases: BTreeMap<Uuid, Vec<Arc<CatalogRelease>>> = BTreeMap::new();
         for record in rows.releases {
             match record.version_key.parse() {
-                Ok(version) => releases
-                    .entry(record.project_id)
-                    .or_default()
-                    .push(Arc::new(CatalogRelease { record, version })),
+                Ok(version) => {
+                    let min_version = record
+                        .min_version
+                        .as_deref()
+                        .and_then(|least| least.parse().ok());
+                    releases
+                        .entry(record.project_id)
+                        .or_default()
+                        .push(Arc::new(CatalogRelease {
+                            record,
+                            version,
+                            min_version,
+                        }));
+                }
                 Err(_) => {
                     tracing::error!(release_id = %record.id, "a stored version cannot be read; the release is left out");
                 }
@@ -80,6 +92,11 @@ impl Catalog {
         self.projects.get(name).ok_or_else(no_such_project)
     }
 
+    /// Rises with every change of what is in here.
+    pub(super) const fn change_seq(&self) -> i64 {
+        self.change_seq
+    }
+
     /// All projects, by name.
     pub fn projects(&self) -> impl Iterator<Item = &Arc<CatalogProject>> {
         self.projects.values()
@@ -107,6 +124,11 @@ impl CatalogProject {
             .iter()
             .find(|release| release.version == version)
             .ok_or_else(no_such_release)
+    }
+
+    /// Finds a release by its id.
+    pub(super) fn release_by_id(&self, id: Uuid) -> Option<&Arc<CatalogRelease>> {
+        self.releases.iter().find(|release| release.record.id == id)
     }
 
     /// The releases that devices may have, in ascending order.

@@ -1,30 +1,24 @@
-use std::{collections::BTreeMap, sync::PoisonError};
+use std::collections::BTreeMap;
 
 use gatehouse_types::{
     Page, PageQuery, Timestamp, Version, codes,
-    firmware::{
-        Device, DeviceChange, DeviceWithToken, NewDevice, Report, ReportEntry, ReportState,
-    },
+    firmware::{Device, DeviceChange, DeviceWithToken, NewDevice, ReportEntry},
     limits,
+    rollout::Channel,
 };
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{Firmware, no_such_device};
+use super::{CatalogProject, Firmware, actions::to_action, no_such_device};
 use crate::{
     Actor, Error, Result,
     audit::{Note, cursor},
-    ports::{
-        StoreError,
-        firmware::{DeviceRecord, Sighting},
-        random_bytes,
-    },
+    ports::{StoreError, firmware::DeviceRecord, random_bytes},
 };
 
-const ATTRIBUTES_MAX: usize = 32;
-const DETAIL_MAX_CHARS: usize = 4000;
-/// Sightings beyond this wait for the next flush of another device; a bound, not a quota.
-const SIGHTINGS_MAX: usize = 2_000_000;
+pub(super) const ATTRIBUTES_MAX: usize = 32;
+const CONTROLLER_ID_MAX: usize = 128;
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 impl Firmware {
     /// Registers a device and makes its target token, shown this once.
@@ -45,6 +39,8 @@ impl Firmware {
             new.name.trim().clone_into(&mut record.name);
         }
         new.group.trim().clone_into(&mut record.group_name);
+        record.channel = new.channel;
+        record.controller_id.clone_from(&new.controller_id);
         record.attributes.clone_from(&new.attributes);
         check(&record)?;
         // 16 random bytes in hex: 32 characters, the longest that Zephyr's hawkBit client takes.
@@ -57,10 +53,11 @@ impl Firmware {
             .map_err(|error| match error {
                 StoreError::Taken => Error::conflict(
                     codes::TAKEN,
-                    "This project has a device with that id already.",
+                    "This project has a device with that id or controller id already.",
                 ),
                 other => other.into(),
             })?;
+        self.know((project_id, device_id)).await?;
         self.audit
             .note(
                 actor,
@@ -68,7 +65,7 @@ impl Firmware {
             )
             .await?;
         Ok(DeviceWithToken {
-            device: to_device(project, record),
+            device: to_device(self.catalog().project(project)?, record),
             target_token,
         })
     }
@@ -85,11 +82,16 @@ impl Firmware {
     ) -> Result<Page<Device>> {
         actor.require_admin()?;
         let limit = query.limit()?;
-        let project_id = self.catalog().project(project)?.record.id;
+        let catalog = self.catalog();
+        let project = catalog.project(project)?;
         let rows = self
             .ports
             .store
-            .list_devices(project_id, cursor(query.after.as_deref())?, limit + 1)
+            .list_devices(
+                project.record.id,
+                cursor(query.after.as_deref())?,
+                limit + 1,
+            )
             .await?;
         Ok(Page::cut(rows, limit, |row| row.device_id.to_string())
             .map(|row| to_device(project, row)))
@@ -116,16 +118,27 @@ impl Firmware {
         Ok(counts)
     }
 
+    /// How many of a project's devices were heard of within the last day, and when the newest
+    /// word of any came.
+    ///
+    /// # Errors
+    /// When the actor is no admin or there is no such project.
+    pub async fn heard_of(&self, actor: &Actor, project: &str) -> Result<(i64, Option<Timestamp>)> {
+        actor.require_admin()?;
+        let project_id = self.catalog().project(project)?.record.id;
+        let since_ms = self.ports.now_ms() - DAY_MS;
+        let (devices, newest_ms) = self.ports.store.heard_of(project_id, since_ms).await?;
+        Ok((devices, newest_ms.map(Timestamp)))
+    }
+
     /// Shows a device.
     ///
     /// # Errors
     /// When the actor is no admin or there is no such device.
     pub async fn device(&self, actor: &Actor, project: &str, device_id: Uuid) -> Result<Device> {
         actor.require_admin()?;
-        Ok(to_device(
-            project,
-            self.find_device(project, device_id).await?,
-        ))
+        let record = self.find_device(project, device_id).await?;
+        Ok(to_device(self.catalog().project(project)?, record))
     }
 
     /// What a device reported, newest first, at most 100 lines.
@@ -166,6 +179,9 @@ impl Firmware {
         if let Some(group) = &change.group {
             group.trim().clone_into(&mut record.group_name);
         }
+        if let Some(channel) = change.channel {
+            record.channel = channel;
+        }
         if let Some(attributes) = &change.attributes {
             record.attributes.clone_from(attributes);
         }
@@ -173,13 +189,14 @@ impl Firmware {
         if !self.ports.store.update_device(&record).await? {
             return Err(no_such_device());
         }
+        self.relearn((record.project_id, device_id)).await?;
         self.audit
             .note(
                 actor,
                 Note::ok("device.change", "device", device_id).detail(project),
             )
             .await?;
-        Ok(to_device(project, record))
+        Ok(to_device(self.catalog().project(project)?, record))
     }
 
     /// Removes a device with its reports and revokes its tokens.
@@ -197,6 +214,7 @@ impl Firmware {
         {
             return Err(no_such_device());
         }
+        self.fleet.forget((project_id, device_id));
         self.audit
             .note(
                 actor,
@@ -206,92 +224,19 @@ impl Firmware {
         self.reload_catalog().await
     }
 
-    /// Keeps what a device says of its update.
-    ///
-    /// # Errors
-    /// When no device asks, it was removed, or the version cannot be read.
-    pub async fn report(&self, actor: &Actor, report: &Report) -> Result<()> {
-        let device = actor.device()?;
-        let version: Version = report.version.parse()?;
-        let runs_it = report.state == ReportState::Succeeded;
-        let sighting = Sighting {
-            project_id: device.project_id,
-            device_id: device.device_id,
-            current_version: runs_it.then(|| version.key()),
-            at_ms: self.ports.now_ms(),
-        };
-        let entry = ReportEntry {
-            at: Timestamp(sighting.at_ms),
-            version: version.key(),
-            state: report.state,
-            detail: report
-                .detail
-                .replace('\0', "")
-                .chars()
-                .take(DETAIL_MAX_CHARS)
-                .collect(),
-        };
-        if !self
-            .ports
-            .store
-            .insert_report(self.ports.new_id(), &sighting, &entry)
-            .await?
-        {
-            return Err(no_such_device());
-        }
-        Ok(())
-    }
-
-    /// Writes down in one transaction who was heard of since the last time; called every few seconds.
-    ///
-    /// # Errors
-    /// When the database does not answer; the sightings are kept for the next time.
-    pub async fn flush_sightings(&self) -> Result<()> {
-        let waiting = std::mem::take(
-            &mut *self
-                .sightings
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
-        if waiting.is_empty() {
-            return Ok(());
-        }
-        let batch: Vec<Sighting> = waiting.into_values().collect();
-        if let Err(error) = self.ports.store.note_sightings(&batch).await {
-            let mut newer = self
-                .sightings
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            for sighting in batch {
-                newer
-                    .entry((sighting.project_id, sighting.device_id))
-                    .or_insert(sighting);
-            }
-            return Err(error.into());
-        }
-        Ok(())
-    }
-
-    pub(super) fn note_sighting(&self, sighting: Sighting) {
-        let mut waiting = self
-            .sightings
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if waiting.len() < SIGHTINGS_MAX {
-            waiting.insert((sighting.project_id, sighting.device_id), sighting);
-        }
-    }
-
     pub(super) fn new_device(&self, project_id: Uuid, device_id: Uuid) -> DeviceRecord {
         DeviceRecord {
             project_id,
             device_id,
             name: device_id.to_string(),
+            controller_id: None,
             group_name: String::new(),
+            channel: Channel::Stable,
             attributes: BTreeMap::new(),
             target_token_hash: None,
             current_version: None,
             last_state: None,
+            action: None,
             last_seen_at_ms: None,
             created_at_ms: self.ports.now_ms(),
         }
@@ -311,6 +256,9 @@ impl Firmware {
 fn check(record: &DeviceRecord) -> Result<()> {
     limits::name("name", &record.name)?;
     limits::one_line("group", &record.group_name)?;
+    if let Some(controller_id) = &record.controller_id {
+        check_controller_id(controller_id)?;
+    }
     let is_short = |text: &String| limits::one_line("attributes", text).is_ok();
     if record.attributes.len() > ATTRIBUTES_MAX
         || !record
@@ -326,12 +274,35 @@ fn check(record: &DeviceRecord) -> Result<()> {
     Ok(())
 }
 
-fn to_device(project: &str, record: DeviceRecord) -> Device {
+/// Refuses what could not stand in a URL, and what could be taken for a device's id.
+pub(super) fn check_controller_id(controller_id: &str) -> Result<()> {
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"._:@-".contains(&byte);
+    let fits = (1..=CONTROLLER_ID_MAX).contains(&controller_id.len())
+        && controller_id.bytes().all(is_word)
+        && !matches!(controller_id, "." | "..")
+        && Uuid::parse_str(controller_id).is_err();
+    if fits {
+        Ok(())
+    } else {
+        Err(Error::invalid(
+            "controller_id",
+            "A controller id has 1 to 128 letters, digits or . _ : @ - and is no UUID.",
+        ))
+    }
+}
+
+fn to_device(project: &CatalogProject, record: DeviceRecord) -> Device {
     Device {
         device_id: record.device_id,
-        project: project.to_owned(),
+        project: project.record.name.clone(),
         name: record.name,
+        controller_id: record.controller_id,
         group: record.group_name,
+        channel: record.channel,
+        action: record
+            .action
+            .as_ref()
+            .and_then(|action| to_action(project, action)),
         attributes: record.attributes,
         current_version: record.current_version,
         last_state: record.last_state,

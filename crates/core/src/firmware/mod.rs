@@ -3,32 +3,57 @@
 //! Everything a device's request needs (projects, releases, revocations) lies in the
 //! [`catalog`], a snapshot in memory: update checks and downloads touch no database row.
 //! The snapshot is taken again after each change here, and within half a second of a change
-//! on another instance.
+//! on another instance. What each device runs and was told lies in memory as well (`fleet`):
+//! `rollout` decides what it should have, `hearing` what follows from its words.
 
+mod actions;
+mod append;
+mod approval;
 mod catalog;
+mod checksum;
+mod controllers;
+mod deployments;
 mod devices;
+mod fleet;
+mod fleet_upkeep;
+mod gateway;
+mod hearing;
+pub mod image;
+mod objections;
 mod projects;
+mod quota;
 mod releases;
+mod resumable;
+mod rollout;
+mod rollout_keeper;
+mod rollouts;
+mod running;
+mod scrub;
+mod standing;
 mod tokens;
 mod update;
 mod upload;
+mod words;
 
-use std::collections::HashMap;
-use std::sync::Mutex;
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicI64;
 
 use arc_swap::ArcSwap;
-use uuid::Uuid;
 
+pub use append::Append;
 pub use catalog::{Catalog, CatalogProject, CatalogRelease};
-pub use update::{Answer, Check};
+pub use checksum::Checksum;
+pub use controllers::{AttributesMode, LastingToken};
+pub use deployments::Deployment;
+pub use resumable::{Addition, UploadState};
+pub use running::Running;
+pub use scrub::{DamagedImage, Scrubbed, examine_image};
 pub use upload::{Upload, UploadTarget};
+pub use words::{Answer, Orders};
 
-use crate::{
-    Error,
-    audit::Audit,
-    jwt::TokenKey,
-    ports::{Ports, firmware::Sighting},
-};
+use fleet::Fleet;
+
+use crate::{Error, audit::Audit, jwt::TokenKey, ports::Ports};
 
 /// Limits and defaults that the operator sets.
 #[derive(Debug, Clone, Copy)]
@@ -48,8 +73,11 @@ pub struct Firmware {
     settings: FirmwareSettings,
     device_tokens: TokenKey,
     catalog: ArcSwap<Catalog>,
-    /// The newest word of each device since the last flush; see [`Firmware::flush_sightings`].
-    sightings: Mutex<HashMap<(Uuid, Uuid), Sighting>>,
+    /// When which image was found damaged, by its SHA-256; see [`Firmware::scrub`].
+    damaged: ArcSwap<BTreeMap<String, i64>>,
+    fleet: Fleet,
+    /// The number of the catalogue with which the rollouts were looked at last.
+    rollouts_seen_seq: AtomicI64,
 }
 
 impl Firmware {
@@ -65,7 +93,9 @@ impl Firmware {
             settings,
             device_tokens: TokenKey::new(device_token_key, "JWT"),
             catalog: ArcSwap::default(),
-            sightings: Mutex::default(),
+            damaged: ArcSwap::default(),
+            fleet: Fleet::default(),
+            rollouts_seen_seq: AtomicI64::new(-1),
         }
     }
 

@@ -1,10 +1,12 @@
+use std::sync::Arc;
+
 use gatehouse_types::{
     Page, PageQuery, Timestamp, codes,
-    firmware::{NewProject, Project, ProjectChange},
+    firmware::{NewProject, Project, ProjectChange, ReleaseState},
     limits,
 };
 
-use super::{Firmware, no_such_project};
+use super::{CatalogRelease, Firmware, no_such_project};
 use crate::{
     Actor, Error, Result,
     audit::Note,
@@ -12,6 +14,7 @@ use crate::{
 };
 
 const HARDWARE_MAX: usize = 16;
+const DEFAULT_POLL_S: i64 = 3600;
 
 impl Firmware {
     /// Makes a project.
@@ -32,6 +35,12 @@ impl Firmware {
             title: title.trim().to_owned(),
             description: new.description.trim().to_owned(),
             hardware: tidy_hardware(&new.hardware),
+            two_person_approval: false,
+            registers_unknown_devices: false,
+            gateway_token_hash: None,
+            quota_bytes: None,
+            poll_s: DEFAULT_POLL_S,
+            revision: 0,
             created_at_ms: self.ports.now_ms(),
         };
         check(&record)?;
@@ -97,9 +106,31 @@ impl Firmware {
         if let Some(hardware) = &change.hardware {
             record.hardware = tidy_hardware(hardware);
         }
+        if let Some(two_person_approval) = change.two_person_approval {
+            let waits = |release: &Arc<CatalogRelease>| {
+                release.record.state != ReleaseState::Published
+                    && release.record.approval.requested_at.is_some()
+            };
+            if !two_person_approval && self.catalog().project(name)?.releases.iter().any(waits) {
+                return Err(Error::conflict(
+                    codes::CONFLICT,
+                    "A release waits for a second admin. Approve or change it first.",
+                ));
+            }
+            record.two_person_approval = two_person_approval;
+        }
+        if let Some(registers) = change.registers_unknown_devices {
+            record.registers_unknown_devices = registers;
+        }
+        if let Some(quota_bytes) = change.quota_bytes {
+            record.quota_bytes = quota_bytes;
+        }
+        if let Some(poll_s) = change.poll_s {
+            record.poll_s = poll_s;
+        }
         check(&record)?;
         if !self.ports.store.update_project(&record).await? {
-            return Err(no_such_project());
+            return Err(self.changed_meanwhile(name).await);
         }
         self.audit
             .note(actor, Note::ok("project.change", "project", name))
@@ -130,6 +161,22 @@ impl Firmware {
     }
 }
 
+impl Firmware {
+    /// A project was changed or removed since it was looked at; the snapshot is taken anew.
+    pub(super) async fn changed_meanwhile(&self, name: &str) -> Error {
+        if let Err(error) = self.reload_catalog().await {
+            return error;
+        }
+        match self.catalog().project(name) {
+            Ok(_) => Error::conflict(
+                codes::CONFLICT,
+                "Somebody else changed this project meanwhile. Look at it again.",
+            ),
+            Err(gone) => gone,
+        }
+    }
+}
+
 fn tidy_hardware(hardware: &[String]) -> Vec<String> {
     hardware
         .iter()
@@ -153,6 +200,18 @@ fn check(record: &ProjectRecord) -> Result<()> {
             "At most 16 chips, each a word such as esp32s3.",
         ));
     }
+    if record.quota_bytes.is_some_and(|quota| quota <= 0) {
+        return Err(Error::invalid(
+            "quota_bytes",
+            "A quota is at least one byte; leave it out for none.",
+        ));
+    }
+    if !(5..=86_400).contains(&record.poll_s) {
+        return Err(Error::invalid(
+            "poll_s",
+            "Devices ask every 5 to 86400 seconds.",
+        ));
+    }
     Ok(())
 }
 
@@ -172,6 +231,11 @@ fn to_project(record: &ProjectRecord) -> Project {
         title: record.title.clone(),
         description: record.description.clone(),
         hardware: record.hardware.clone(),
+        two_person_approval: record.two_person_approval,
+        registers_unknown_devices: record.registers_unknown_devices,
+        has_gateway_token: record.gateway_token_hash.is_some(),
+        quota_bytes: record.quota_bytes,
+        poll_s: record.poll_s,
         created_at: Timestamp(record.created_at_ms),
     }
 }

@@ -1,10 +1,11 @@
 use gatehouse_types::{
-    Page, PageQuery, Timestamp, codes,
+    Page, PageQuery, Timestamp, Version, codes,
     firmware::{Release, ReleaseChange, ReleaseState},
     limits,
+    rollout::Approval,
 };
 
-use super::{CatalogRelease, Firmware};
+use super::{CatalogProject, CatalogRelease, Firmware};
 use crate::{Actor, Error, Result, audit::Note, ports::firmware::ReleaseRecord};
 
 impl Firmware {
@@ -37,7 +38,7 @@ impl Firmware {
             .filter(older)
             .take(usize::try_from(limit).unwrap_or(0) + 1);
         let rows = rows
-            .map(|release| to_release(&project.record.name, &release.record))
+            .map(|release| to_release(project, &release.record))
             .collect();
         Ok(Page::cut(rows, limit, |row: &Release| row.version.clone()))
     }
@@ -48,13 +49,15 @@ impl Firmware {
     /// When the actor is no admin or there is no such release.
     pub fn release(&self, actor: &Actor, project: &str, version: &str) -> Result<Release> {
         actor.require_admin()?;
-        Ok(to_release(project, &self.find_release(project, version)?))
+        let catalog = self.catalog();
+        let project = catalog.project(project)?;
+        Ok(to_release(project, &project.release(version)?.record))
     }
 
-    /// Changes a release's notes.
+    /// Changes a release's notes, channel, least version or whether it may be lower.
     ///
     /// # Errors
-    /// When the actor is no admin, there is no such release, or the notes cannot be taken.
+    /// When the actor is no admin, there is no such release, or a value cannot be taken.
     pub async fn change_release(
         &self,
         actor: &Actor,
@@ -68,26 +71,22 @@ impl Firmware {
             limits::text("notes", notes)?;
             notes.trim().clone_into(&mut record.notes);
         }
+        if let Some(channel) = change.channel {
+            record.channel = channel;
+        }
+        if let Some(least) = &change.min_version {
+            record.min_version = least
+                .as_deref()
+                .map(|least| least.parse().map(|version: Version| version.key()))
+                .transpose()
+                .map_err(|invalid| Error::invalid("min_version", invalid.detail))?;
+        }
+        if let Some(allow_downgrade) = change.allow_downgrade {
+            record.allow_downgrade = allow_downgrade;
+        }
+        take_wish_back(&mut record);
         let from = record.state;
         self.save_release(actor, project, record, from, "release.change")
-            .await
-    }
-
-    /// Offers a release to devices.
-    ///
-    /// # Errors
-    /// When the actor is no admin or there is no such release.
-    pub async fn publish(&self, actor: &Actor, project: &str, version: &str) -> Result<Release> {
-        actor.require_admin()?;
-        let mut record = self.find_release(project, version)?;
-        if record.state == ReleaseState::Published {
-            return Ok(to_release(project, &record));
-        }
-        let from = record.state;
-        record.state = ReleaseState::Published;
-        record.published_at_ms = Some(self.ports.now_ms());
-        record.withdrawn_at_ms = None;
-        self.save_release(actor, project, record, from, "release.publish")
             .await
     }
 
@@ -99,7 +98,7 @@ impl Firmware {
         actor.require_admin()?;
         let mut record = self.find_release(project, version)?;
         match record.state {
-            ReleaseState::Withdrawn => return Ok(to_release(project, &record)),
+            ReleaseState::Withdrawn => return self.release(actor, project, version),
             ReleaseState::Draft => {
                 return Err(Error::conflict(
                     codes::CONFLICT,
@@ -108,6 +107,7 @@ impl Firmware {
             }
             ReleaseState::Published => {}
         }
+        record.approval = Approval::default();
         record.state = ReleaseState::Withdrawn;
         record.withdrawn_at_ms = Some(self.ports.now_ms());
         self.save_release(
@@ -146,22 +146,25 @@ impl Firmware {
         self.reload_catalog().await
     }
 
-    /// Removes unfinished uploads and images that no release names; answers how many.
+    /// Removes what nobody can go on with: unfinished uploads, except resumable ones, and images
+    /// that no release names; answers how many.
     ///
     /// Only for a portal that is alone with its blob store, before it listens.
     ///
     /// # Errors
     /// When database or blob store do not answer.
     pub async fn sweep_blobs(&self) -> Result<u64> {
-        let keep = self.ports.store.artifact_addresses().await?;
+        let mut keep = self.ports.store.artifact_addresses().await?;
         if keep.is_empty() {
             // More likely another database than a portal that lost every release.
             return Ok(0);
         }
+        let running = self.ports.store.running_uploads().await?;
+        keep.extend(running.iter().map(ToString::to_string));
         Ok(self.ports.blobs.sweep(&keep).await?)
     }
 
-    fn find_release(&self, project: &str, version: &str) -> Result<ReleaseRecord> {
+    pub(super) fn find_release(&self, project: &str, version: &str) -> Result<ReleaseRecord> {
         Ok(self
             .catalog()
             .project(project)?
@@ -170,7 +173,7 @@ impl Firmware {
             .clone())
     }
 
-    async fn save_release(
+    pub(super) async fn save_release(
         &self,
         actor: &Actor,
         project: &str,
@@ -192,13 +195,20 @@ impl Firmware {
             )
             .await?;
         self.reload_catalog().await?;
-        Ok(to_release(project, &record))
+        Ok(to_release(self.catalog().project(project)?, &record))
     }
 }
 
-pub(super) fn to_release(project: &str, record: &ReleaseRecord) -> Release {
+/// A change takes back the wish to publish what was there before it.
+pub(super) fn take_wish_back(record: &mut ReleaseRecord) {
+    if record.state != ReleaseState::Published {
+        record.approval = Approval::default();
+    }
+}
+
+pub(super) fn to_release(project: &CatalogProject, record: &ReleaseRecord) -> Release {
     Release {
-        project: project.to_owned(),
+        project: project.record.name.clone(),
         version: record.version.clone(),
         file_name: record.file_name.clone(),
         size_bytes: record.artifact.size_bytes,
@@ -207,7 +217,17 @@ pub(super) fn to_release(project: &str, record: &ReleaseRecord) -> Release {
         md5: record.artifact.md5.clone(),
         state: record.state,
         notes: record.notes.clone(),
-        image: None,
+        channel: record.channel,
+        min_version: record.min_version.clone(),
+        allow_downgrade: record.allow_downgrade,
+        rollout: record.rollout.clone(),
+        approval: record.approval.clone(),
+        image: record.image.clone(),
+        objections: if record.state == ReleaseState::Published {
+            Vec::new()
+        } else {
+            project.objections_to(record)
+        },
         created_at: Timestamp(record.created_at_ms),
         published_at: record.published_at_ms.map(Timestamp),
         withdrawn_at: record.withdrawn_at_ms.map(Timestamp),

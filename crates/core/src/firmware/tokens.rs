@@ -175,8 +175,16 @@ impl Firmware {
             project_id: project.record.id,
             project: claims.project,
             device_id: claims.sub,
-            fw_version: claims.fw_version,
+            fw_version: Some(claims.fw_version),
         })))
+    }
+
+    /// Whether a device token is ours and lasts, but was revoked.
+    pub fn is_revoked(&self, token: &str) -> bool {
+        let claims = self
+            .device_tokens
+            .verify::<DeviceClaims>(token, self.ports.now_ms());
+        claims.is_ok_and(|claims| self.catalog.load().is_revoked(claims.jti))
     }
 
     async fn mint(
@@ -215,7 +223,7 @@ impl Firmware {
                 Note::ok("token.create", "device", device_id).detail(project),
             )
             .await?;
-        tracing::info!(action = "generate_token", ip = ?actor.ip, device = %device_id, project, exp = claims.exp, "audit");
+        tracing::info!(action = "generate_token", ip = actor.ip.map(tracing::field::display), device = %device_id, project, exp = claims.exp, "audit");
         Ok(DeviceToken {
             token,
             expires_at: Timestamp(record.expires_at_ms),

@@ -1,68 +1,13 @@
-//! The two hot paths: what should a device install, and which bytes are these.
+//! Which bytes are these, and who may have them.
 
 use std::sync::Arc;
 
-use gatehouse_types::{Version, firmware::ReleaseState};
+use gatehouse_types::{codes, firmware::ReleaseState};
 
-use super::{CatalogProject, CatalogRelease, Firmware};
-use crate::{
-    Actor, Error, Result,
-    actor::Who,
-    ports::{firmware::Sighting, random_bytes},
-};
-
-/// Devices ask about this often.
-const POLL_S: u64 = 3600;
-/// And differ by up to so much either way, so that a fleet never comes in step.
-const POLL_JITTER_S: u64 = 360;
-
-/// What a device asks.
-#[derive(Debug, Clone, Copy)]
-pub struct Check<'a> {
-    /// The version it runs now, as it says; that of its token when missing.
-    pub current_fw: Option<&'a str>,
-}
-
-/// What a device should do now.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    /// What to install; `None` when it has the newest.
-    pub release: Option<Arc<CatalogRelease>>,
-    /// When to ask again, in seconds.
-    pub next_poll_s: u64,
-}
+use super::{CatalogProject, CatalogRelease, Firmware, rollout::newest_for_nobody};
+use crate::{Actor, Error, Result, actor::Who};
 
 impl Firmware {
-    /// Tells a device what to install. Touches no database row.
-    ///
-    /// # Errors
-    /// When no device asks, or the version it names is none.
-    pub fn check_update(&self, actor: &Actor, check: Check<'_>) -> Result<Answer> {
-        let device = actor.device()?;
-        let spelled = check.current_fw.unwrap_or(&device.fw_version);
-        let current: Version = spelled.parse().map_err(|_| {
-            Error::invalid(
-                "current_fw",
-                "A version looks like 1.2.3, 01.02.03 or 1.2.3-beta.1.",
-            )
-        })?;
-        let catalog = self.catalog.load();
-        let project = catalog.project(&device.project)?;
-        self.note_sighting(Sighting {
-            project_id: device.project_id,
-            device_id: device.device_id,
-            current_version: check.current_fw.map(|_| current.key()),
-            at_ms: self.ports.now_ms(),
-        });
-        let newest = newest(project)
-            .filter(|release| release.version > current)
-            .cloned();
-        Ok(Answer {
-            release: newest,
-            next_poll_s: self.next_poll_s(),
-        })
-    }
-
     /// Finds the image behind `/firmware/<project>/<file>`. Touches no database row.
     ///
     /// # Errors
@@ -85,18 +30,28 @@ impl Firmware {
         if release.record.state != ReleaseState::Published && !actor.is_admin() {
             return Err(Error::NotFound("firmware"));
         }
+        if self.is_stopped(actor, release) {
+            return Err(Error::conflict(
+                codes::FINISHED,
+                "The update was cancelled for this device.",
+            ));
+        }
         Ok(release.clone())
     }
 
-    /// The newest release that devices of this project may have.
+    /// The newest release that everybody may have by now; for an admin, the newest of all.
     ///
     /// # Errors
     /// As [`Firmware::image`].
     pub fn latest(&self, actor: &Actor, project: &str) -> Result<Arc<CatalogRelease>> {
         let catalog = self.catalog.load();
-        newest(self.readable_project(actor, &catalog, project)?)
-            .cloned()
-            .ok_or(Error::NotFound("firmware"))
+        let project = self.readable_project(actor, &catalog, project)?;
+        let newest = if actor.is_admin() {
+            project.published().next_back()
+        } else {
+            newest_for_nobody(project, self.ports.now_ms())
+        };
+        newest.cloned().ok_or(Error::NotFound("firmware"))
     }
 
     /// The published versions of a project, ascending, in their canonical spelling.
@@ -110,6 +65,15 @@ impl Firmware {
             .published()
             .map(|release| release.version.key())
             .collect())
+    }
+
+    /// Lets everybody pass who may have the images of a project.
+    ///
+    /// # Errors
+    /// As [`Firmware::image`].
+    pub fn require_reader(&self, actor: &Actor, project: &str) -> Result<()> {
+        self.readable_project(actor, &self.catalog.load(), project)?;
+        Ok(())
     }
 
     fn readable_project<'a>(
@@ -135,13 +99,4 @@ impl Firmware {
             .project(name)
             .map_err(|_| Error::NotFound("firmware"))
     }
-
-    fn next_poll_s(&self) -> u64 {
-        let drawn = u64::from(u32::from_be_bytes(random_bytes(self.ports.rng.as_ref())));
-        POLL_S - POLL_JITTER_S + drawn % (2 * POLL_JITTER_S + 1)
-    }
-}
-
-fn newest(project: &CatalogProject) -> Option<&Arc<CatalogRelease>> {
-    project.published().next_back()
 }

@@ -7,10 +7,14 @@ use gatehouse_types::{
     Version, codes,
     firmware::{Release, ReleaseState},
     limits,
+    rollout::{Approval, Channel, Rollout},
 };
 use uuid::Uuid;
 
-use super::{Firmware, releases::to_release};
+use super::{
+    CatalogProject, Firmware, image::ImageReader, objections::refuse_unfit, quota::Room,
+    releases::to_release,
+};
 use crate::{
     Actor, Error, Result,
     audit::Note,
@@ -43,8 +47,18 @@ pub struct Upload<'a> {
     version: Version,
     spelled: String,
     file_name: String,
+    room: Room,
     written_bytes: u64,
+    reader: ImageReader,
     blob: Box<dyn BlobUpload>,
+}
+
+/// An upload that may begin.
+pub(super) struct UploadPlan {
+    pub(super) project: Arc<CatalogProject>,
+    pub(super) version: Version,
+    pub(super) spelled: String,
+    pub(super) file_name: String,
 }
 
 impl Firmware {
@@ -57,6 +71,19 @@ impl Firmware {
         actor: &'a Actor,
         target: UploadTarget<'_>,
     ) -> Result<Upload<'a>> {
+        let plan = self.plan_upload(actor, target)?;
+        let room = self.room_for(&plan.project, &plan.version).await?;
+        room.check(target.content_length.unwrap_or(0))?;
+        let blob = self.ports.blobs.start().await?;
+        Ok(self.upload_into(actor, plan, room, blob))
+    }
+
+    /// Looks at everything that can be checked before the first byte.
+    pub(super) fn plan_upload(
+        &self,
+        actor: &Actor,
+        target: UploadTarget<'_>,
+    ) -> Result<UploadPlan> {
         actor.require_admin()?;
         let catalog = self.catalog();
         let project = catalog.project(target.project)?;
@@ -74,17 +101,34 @@ impl Firmware {
         {
             return Err(self.too_large());
         }
-        Ok(Upload {
-            firmware: self,
-            actor,
-            project: target.project.to_owned(),
-            project_id: project.record.id,
+        Ok(UploadPlan {
+            project: Arc::clone(project),
             version,
             spelled: target.version.to_owned(),
             file_name: file_name.to_owned(),
-            written_bytes: 0,
-            blob: self.ports.blobs.start().await?,
         })
+    }
+
+    pub(super) fn upload_into<'a>(
+        &'a self,
+        actor: &'a Actor,
+        plan: UploadPlan,
+        room: Room,
+        blob: Box<dyn BlobUpload>,
+    ) -> Upload<'a> {
+        Upload {
+            firmware: self,
+            actor,
+            project: plan.project.record.name.clone(),
+            project_id: plan.project.record.id,
+            version: plan.version,
+            spelled: plan.spelled,
+            file_name: plan.file_name,
+            room,
+            written_bytes: 0,
+            reader: ImageReader::new(),
+            blob,
+        }
     }
 
     const fn too_large(&self) -> Error {
@@ -104,6 +148,8 @@ impl Upload<'_> {
         if self.written_bytes > self.firmware.settings.max_upload_bytes {
             return Err(self.firmware.too_large());
         }
+        self.room.check(self.written_bytes)?;
+        self.reader.feed(&chunk);
         Ok(self.blob.write(chunk).await?)
     }
 
@@ -112,8 +158,8 @@ impl Upload<'_> {
     /// The same bytes under the same version answer the release that is there.
     ///
     /// # Errors
-    /// When it is empty, its digest is not the promised one, or version or file name are
-    /// taken by other bytes or under another spelling.
+    /// When it is empty, its digest is not the promised one, version or file name are taken by
+    /// other bytes or under another spelling, or no device of the project could start it.
     pub async fn finish(self, promised_sha256: Option<[u8; 32]>) -> Result<(Release, bool)> {
         let artifact = self.blob.artifact();
         if artifact.size_bytes == 0 {
@@ -129,8 +175,15 @@ impl Upload<'_> {
             ));
         }
         let same = self.same_release(&artifact)?;
+        let image = self.reader.finish();
+        if same.is_none() {
+            let catalog = self.firmware.catalog();
+            let project = catalog.project(&self.project)?;
+            refuse_unfit(&project.objections(&image, &self.version))?;
+        }
         // Also for bytes that are known: an image that was damaged on disk is whole again.
         self.blob.finish().await?;
+        self.firmware.note_whole(&artifact.sha256);
         if let Some(same) = same {
             return Ok((same, false));
         }
@@ -143,6 +196,14 @@ impl Upload<'_> {
             artifact,
             state: ReleaseState::Draft,
             notes: String::new(),
+            number: 0, // the store gives it
+            image: Some(image),
+            channel: Channel::default(),
+            min_version: None,
+            allow_downgrade: false,
+            rollout: Rollout::default(),
+            approval: Approval::default(),
+            revision: 0,
             created_at_ms: self.firmware.ports.now_ms(),
             published_at_ms: None,
             withdrawn_at_ms: None,
@@ -155,7 +216,6 @@ impl Upload<'_> {
     fn same_release(&self, artifact: &Artifact) -> Result<Option<Release>> {
         let catalog = self.firmware.catalog();
         compare(
-            &self.project,
             catalog.project(&self.project)?,
             (&self.version, &self.spelled),
             &self.file_name,
@@ -185,7 +245,7 @@ impl Firmware {
                     )
                     .await?;
                 self.reload_catalog().await?;
-                Ok((to_release(project, &record), true))
+                Ok((to_release(self.catalog().project(project)?, &record), true))
             }
             // Another upload of this version was quicker: what it brought decides.
             Err(StoreError::Taken) => {
@@ -193,7 +253,6 @@ impl Firmware {
                 let version: Version = record.version_key.parse()?;
                 let catalog = self.catalog();
                 compare(
-                    project,
                     catalog.project(project)?,
                     (&version, &record.version),
                     &record.file_name,
@@ -213,9 +272,8 @@ impl Firmware {
 }
 
 /// The release with the same version and bytes; an error when something is taken by others.
-fn compare(
-    name: &str,
-    project: &Arc<super::CatalogProject>,
+pub(super) fn compare(
+    project: &CatalogProject,
     (version, spelled): (&Version, &str),
     file_name: &str,
     artifact: &Artifact,
@@ -235,7 +293,7 @@ fn compare(
             ));
         }
         if release.record.artifact.sha256 == artifact.sha256 {
-            return Ok(Some(to_release(name, &release.record)));
+            return Ok(Some(to_release(project, &release.record)));
         }
         return Err(Error::conflict(
             codes::OTHER_BYTES,

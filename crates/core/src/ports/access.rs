@@ -114,7 +114,7 @@ pub struct AccessSessionRecord {
     pub guest: Option<SessionGuest>,
 }
 
-/// How many unfinished sessions there are.
+/// Numbers of unfinished sessions: as many as there are, or as many as there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LiveCounts {
     /// Of the user.
@@ -123,6 +123,50 @@ pub struct LiveCounts {
     pub of_service: i64,
     /// From the address.
     pub of_address: i64,
+}
+
+/// What has as many unfinished sessions as it may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Full {
+    /// The user.
+    User,
+    /// The service.
+    Service,
+    /// The address.
+    Address,
+}
+
+impl LiveCounts {
+    /// The first of these numbers that is higher than it may be.
+    pub fn beyond(&self, most: &Self) -> Option<Full> {
+        let places = [
+            (Full::User, self.of_user, most.of_user),
+            (Full::Service, self.of_service, most.of_service),
+            (Full::Address, self.of_address, most.of_address),
+        ];
+        let beyond = places.into_iter().find(|(_, there, most)| there > most);
+        beyond.map(|(full, ..)| full)
+    }
+}
+
+/// What became of a session's row that was to be added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionEntry {
+    /// It is there.
+    Entered,
+    /// It is not: there were enough.
+    Full(Full),
+}
+
+/// What became of the wish to change a router.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RouterUpdate {
+    /// It is written down.
+    Written,
+    /// The router is gone.
+    Gone,
+    /// Sessions are unfinished on it, and it would lead elsewhere or speak otherwise.
+    InUse,
 }
 
 /// Which access sessions are wanted; what is `None` filters nothing.
@@ -136,12 +180,25 @@ pub struct SessionFilter {
     pub router_id: Option<Uuid>,
     /// Opened with this invitation.
     pub invitation_id: Option<Uuid>,
+    /// That let this address in.
+    pub client_ip: Option<IpAddr>,
     /// In this state.
     pub state: Option<SessionState>,
     /// Only those that are not over.
     pub unfinished_only: bool,
     /// Older than this one.
     pub before: Option<Uuid>,
+}
+
+/// Since when sessions may have been pending at the longest, in milliseconds since 1970.
+#[derive(Debug, Clone, Copy)]
+pub struct PendingSince {
+    /// Those that were opened at once.
+    pub plain_ms: i64,
+    /// Those whose host is being woken.
+    pub waking_ms: i64,
+    /// Those whose host is awake and whose router is asked to let them in.
+    pub opening_ms: i64,
 }
 
 /// Routers.
@@ -153,8 +210,10 @@ pub trait Routers: Send + Sync {
     async fn router(&self, id: Uuid) -> StoreResult<Option<RouterRecord>>;
     /// Lists routers that were not removed, by name.
     async fn list_routers(&self) -> StoreResult<Vec<RouterRecord>>;
-    /// Writes a router back whole; `false` when it is gone.
-    async fn update_router(&self, router: &RouterRecord) -> StoreResult<bool>;
+    /// Writes a router back whole; `Taken` when the name is in use. Address, certificate, keys and
+    /// protocol only change while no session is unfinished on it: of a session that is added and
+    /// such a change in the same moment, the later one sees the other.
+    async fn update_router(&self, router: &RouterRecord) -> StoreResult<RouterUpdate>;
     /// Marks a router and its services as removed; `false` when it is gone.
     async fn remove_router(&self, id: Uuid, now_ms: i64) -> StoreResult<bool>;
 }
@@ -194,9 +253,14 @@ pub trait Services: Send + Sync {
 /// Access sessions. Finished ones stay, with their reason.
 #[async_trait]
 pub trait AccessSessions: Send + Sync {
-    /// Adds a session; `Taken` when that user, guests aside, has an unfinished one for that service
-    /// and address.
-    async fn insert_session(&self, session: &AccessSessionRecord) -> StoreResult<()>;
+    /// Adds a session if no more than `most` are unfinished with it, however many are added at
+    /// once; `Taken` when that user, guests aside, has an unfinished one for that service and
+    /// address.
+    async fn insert_session(
+        &self,
+        session: &AccessSessionRecord,
+        most: LiveCounts,
+    ) -> StoreResult<SessionEntry>;
     /// Finds a session.
     async fn session(&self, id: Uuid) -> StoreResult<Option<AccessSessionRecord>>;
     /// Finds the unfinished session of a user, guests aside, for a service and an address.
@@ -212,13 +276,6 @@ pub trait AccessSessions: Send + Sync {
         filter: SessionFilter,
         limit: i64,
     ) -> StoreResult<Vec<AccessSessionRecord>>;
-    /// Counts the unfinished sessions of a user, of a service and from an address.
-    async fn count_live_sessions(
-        &self,
-        user_id: Uuid,
-        service_id: Uuid,
-        client_ip: IpAddr,
-    ) -> StoreResult<LiveCounts>;
     /// Sessions that are pending or open although their right is gone, at most `limit`, each
     /// with the reason to end it: the account is disabled or removed, the grant was taken away,
     /// the service or its router is gone or leads elsewhere, or the invitation was revoked.
@@ -229,14 +286,14 @@ pub trait AccessSessions: Send + Sync {
     /// Notes what went through sessions; a count only grows.
     async fn note_traffic(&self, counts: &[(Uuid, i64)]) -> StoreResult<()>;
     /// Unfinished sessions that the keeper must look at: over, or closing, or pending since before
-    /// `pending_since_ms`; 90 s longer where a host is woken first.
+    /// what `pending_since` says of their step.
     ///
     /// They are at most `per_router` of each router, so that no router takes the place of
     /// another; those that are closing before their time give way first.
     async fn due_sessions(
         &self,
         now_ms: i64,
-        pending_since_ms: i64,
+        pending_since: PendingSince,
         per_router: i64,
     ) -> StoreResult<Vec<AccessSessionRecord>>;
     /// Writes state, times and reason back if the stored state is still `from`; `false` otherwise.

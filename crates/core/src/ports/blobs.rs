@@ -5,6 +5,7 @@ use std::ops::Range;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
+use uuid::Uuid;
 
 use super::{StoreResult, firmware::Artifact};
 
@@ -41,8 +42,18 @@ pub trait Blobs: Send + Sync {
     async fn size_bytes(&self, sha256: &str) -> StoreResult<Option<u64>>;
     /// Opens a part of a blob; `None` when there is none.
     async fn read(&self, sha256: &str, range: Range<u64>) -> StoreResult<Option<OpenPart>>;
-    /// Removes unfinished uploads and every blob whose address is not in `keep`; answers how many.
+    /// Removes unfinished uploads, and parts and blobs whose id or address is not in `keep`;
+    /// answers how many.
     async fn sweep(&self, keep: &[String]) -> StoreResult<u64>;
+    /// Opens the part of that id, which is made when it is missing; `None` while it is open
+    /// elsewhere, in this process or another.
+    async fn open_part(&self, id: Uuid) -> StoreResult<Option<Box<dyn BlobPart>>>;
+    /// How many bytes a part has; 0 when there is none.
+    async fn part_bytes(&self, id: Uuid) -> StoreResult<u64>;
+    /// Removes a part; whoever has it open writes into the void. Does nothing when there is none.
+    async fn remove_part(&self, id: Uuid) -> StoreResult<()>;
+    /// Lists every part there is.
+    async fn parts(&self) -> StoreResult<Vec<Uuid>>;
 }
 
 /// An upload under way; dropping it leaves nothing behind.
@@ -54,4 +65,19 @@ pub trait BlobUpload: Send {
     fn artifact(&self) -> Artifact;
     /// Makes the bytes durable and visible under their address.
     async fn finish(self: Box<Self>) -> StoreResult<()>;
+}
+
+/// The beginning of a blob that stays when it is dropped, until all of it has come.
+#[async_trait]
+pub trait BlobPart: Send {
+    /// Cuts away what is beyond `size_bytes`; answers the length, which may be shorter.
+    async fn cut(&mut self, size_bytes: u64) -> StoreResult<u64>;
+    /// Adds bytes at the end; they may be lost until they are saved.
+    async fn append(&mut self, chunk: Bytes) -> StoreResult<()>;
+    /// Makes everything that was added durable.
+    async fn save(&mut self) -> StoreResult<()>;
+    /// Hands the part over as an upload of the same bytes, and them to be written to it once
+    /// more: so they are hashed and looked at, and stay where they are. The part goes on to be
+    /// there, also after the upload is finished.
+    async fn reread(self: Box<Self>) -> StoreResult<(Box<dyn BlobUpload>, ByteStream)>;
 }

@@ -3,10 +3,17 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use gatehouse_types::firmware::{ReleaseState, ReportEntry, ReportState};
+use gatehouse_types::{
+    firmware::{ReleaseState, ReportEntry, ReportState},
+    image::ImageFacts,
+    rollout::{Approval, Channel, Rollout},
+};
 use uuid::Uuid;
 
-use super::StoreResult;
+use super::{
+    StoreResult,
+    fleet::{ActionRecord, Progress},
+};
 
 /// A project as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +28,18 @@ pub struct ProjectRecord {
     pub description: String,
     /// Chips it runs on.
     pub hardware: Vec<String>,
+    /// Whether somebody else than the publisher has to agree before devices see a release.
+    pub two_person_approval: bool,
+    /// Whether an unknown device that shows the gateway token is registered.
+    pub registers_unknown_devices: bool,
+    /// SHA-256 of the gateway token, when there is one.
+    pub gateway_token_hash: Option<[u8; 32]>,
+    /// How much room its images may take, in bytes; no limit when missing.
+    pub quota_bytes: Option<i64>,
+    /// How often devices should ask, in seconds, 5..=86400.
+    pub poll_s: i64,
+    /// How often it was changed; a change has to know the newest.
+    pub revision: i64,
     /// When it was made.
     pub created_at_ms: i64,
 }
@@ -57,6 +76,22 @@ pub struct ReleaseRecord {
     pub state: ReleaseState,
     /// What changed, for people.
     pub notes: String,
+    /// What foreign clients know it by, from 1 up, unique in the project; given by the store.
+    pub number: i64,
+    /// What the image says of itself; `None` for a release from before images were read.
+    pub image: Option<ImageFacts>,
+    /// Who gets it at all.
+    pub channel: Channel,
+    /// Devices below this version have to install another one first; canonical spelling.
+    pub min_version: Option<String>,
+    /// Whether devices with a higher version get it, too.
+    pub allow_downgrade: bool,
+    /// Plan and standing of its rollout.
+    pub rollout: Rollout,
+    /// Who published it and who agreed.
+    pub approval: Approval,
+    /// How often it was changed; a change has to know the newest.
+    pub revision: i64,
     /// When it was uploaded.
     pub created_at_ms: i64,
     /// When it was last published.
@@ -74,8 +109,12 @@ pub struct DeviceRecord {
     pub device_id: Uuid,
     /// What people call it.
     pub name: String,
+    /// What foreign clients call it, unique in the project; the id when missing.
+    pub controller_id: Option<String>,
     /// For rollouts by group.
     pub group_name: String,
+    /// Which releases it gets.
+    pub channel: Channel,
     /// Free words about it.
     pub attributes: BTreeMap<String, String>,
     /// SHA-256 of its target token, when it has one.
@@ -84,6 +123,8 @@ pub struct DeviceRecord {
     pub current_version: Option<String>,
     /// What it last reported.
     pub last_state: Option<ReportState>,
+    /// Its newest action; read along, never written with the device.
+    pub action: Option<ActionRecord>,
     /// When it was last heard of.
     pub last_seen_at_ms: Option<i64>,
     /// When it was registered.
@@ -109,19 +150,6 @@ pub struct DeviceTokenRecord {
     pub revoked_at_ms: Option<i64>,
 }
 
-/// That a device was heard of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sighting {
-    /// Whose it is.
-    pub project_id: Uuid,
-    /// The device.
-    pub device_id: Uuid,
-    /// The version it said it runs.
-    pub current_version: Option<String>,
-    /// When.
-    pub at_ms: i64,
-}
-
 /// What every hot path needs, read in one go.
 #[derive(Debug, Clone, Default)]
 pub struct CatalogRows {
@@ -140,7 +168,7 @@ pub struct CatalogRows {
 pub trait Projects: Send + Sync {
     /// Adds a project; `Taken` when the name is in use.
     async fn insert_project(&self, project: &ProjectRecord) -> StoreResult<()>;
-    /// Writes title, description and hardware back; `false` when it is gone.
+    /// Writes everything but the name back; `false` when it is gone.
     async fn update_project(&self, project: &ProjectRecord) -> StoreResult<bool>;
     /// Marks a project as removed, frees its name and revokes its tokens; `false` when it is gone.
     async fn remove_project(&self, id: Uuid, now_ms: i64) -> StoreResult<bool>;
@@ -153,9 +181,11 @@ pub trait Projects: Send + Sync {
 /// Releases.
 #[async_trait]
 pub trait Releases: Send + Sync {
-    /// Adds a release and its artifact; `Taken` when version or file name are in use in the project.
+    /// Adds a release and its artifact, with the project's next number whatever the record says;
+    /// `Taken` when version or file name are in use in the project.
     async fn insert_release(&self, release: &ReleaseRecord) -> StoreResult<()>;
-    /// Writes state, notes and times back if the stored state is still `from`; `false` otherwise.
+    /// Writes everything but version, file name, number and artifact back if the stored state is
+    /// still `from` and the revision still the record's; `false` otherwise.
     async fn update_release(
         &self,
         release: &ReleaseRecord,
@@ -170,7 +200,7 @@ pub trait Releases: Send + Sync {
 /// Devices.
 #[async_trait]
 pub trait Devices: Send + Sync {
-    /// Adds a device; `Taken` when the project knows that id.
+    /// Adds a device; `Taken` when the project knows that id or controller id.
     async fn insert_device(&self, device: &DeviceRecord) -> StoreResult<()>;
     /// Finds a device that was not removed.
     async fn device(&self, project_id: Uuid, device_id: Uuid) -> StoreResult<Option<DeviceRecord>>;
@@ -183,7 +213,9 @@ pub trait Devices: Send + Sync {
     ) -> StoreResult<Vec<DeviceRecord>>;
     /// How many devices run which version; `None` for those that never said.
     async fn versions_in_field(&self, project_id: Uuid) -> StoreResult<Vec<(Option<String>, i64)>>;
-    /// Writes name, group and attributes back; `false` when it is gone.
+    /// How many devices were heard of since then, and when the newest word of any came.
+    async fn heard_of(&self, project_id: Uuid, since_ms: i64) -> StoreResult<(i64, Option<i64>)>;
+    /// Writes name, group, channel and attributes back; `false` when it is gone.
     async fn update_device(&self, device: &DeviceRecord) -> StoreResult<bool>;
     /// Deletes a device and its reports, and revokes its tokens; `false` when it is gone.
     async fn remove_device(
@@ -192,13 +224,11 @@ pub trait Devices: Send + Sync {
         device_id: Uuid,
         now_ms: i64,
     ) -> StoreResult<bool>;
-    /// Notes in one transaction that devices were heard of; unknown ones are passed over.
-    async fn note_sightings(&self, sightings: &[Sighting]) -> StoreResult<()>;
-    /// Keeps a report and what follows for the device; `false` when the device is gone.
+    /// Keeps a report and what follows for the device and its action; `false` when the device is gone.
     async fn insert_report(
         &self,
         id: Uuid,
-        sighting: &Sighting,
+        progress: &Progress,
         report: &ReportEntry,
     ) -> StoreResult<bool>;
     /// A device's newest reports first.

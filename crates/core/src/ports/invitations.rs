@@ -5,7 +5,10 @@ use std::net::IpAddr;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::{StoreResult, access::AccessSessionRecord};
+use super::{
+    StoreResult,
+    access::{AccessSessionRecord, Full, LiveCounts},
+};
 
 /// An invitation as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,8 +59,8 @@ pub enum GuestEntry {
     Entered,
     /// The invitation is over, used up or no longer backed by a right.
     Over,
-    /// Who invites has as many sessions as an account may have.
-    Full,
+    /// There are as many sessions as there may be.
+    Full(Full),
 }
 
 /// Invitations and the sessions that guests open with them.
@@ -93,14 +96,14 @@ pub trait Invitations: Send + Sync {
         invitation_id: Uuid,
         client_ip: IpAddr,
     ) -> StoreResult<Option<AccessSessionRecord>>;
-    /// Adds a guest's session and so counts a use, if the invitation still allows it and its
-    /// owner has fewer than `live_limit` unfinished sessions; `Taken` when that address has an
-    /// unfinished one with that invitation. Of many at the last use, one enters.
+    /// Adds a guest's session and so counts a use, if the invitation still allows it and no more
+    /// than `most` sessions are unfinished with it; `Taken` when that address has an unfinished
+    /// one with that invitation. Of many at the last use, one enters.
     async fn insert_guest_session(
         &self,
         session: &AccessSessionRecord,
         invitation_id: Uuid,
         now_ms: i64,
-        live_limit: i64,
+        most: LiveCounts,
     ) -> StoreResult<GuestEntry>;
 }

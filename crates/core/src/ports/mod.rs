@@ -8,10 +8,12 @@ pub mod access;
 pub mod audit;
 pub mod blobs;
 pub mod firmware;
+pub mod fleet;
 pub mod identity;
 pub mod invitations;
 pub mod router_link;
 pub mod upkeep;
+pub mod uploads;
 pub mod webhooks;
 
 use std::{fmt, sync::Arc};
@@ -116,8 +118,10 @@ pub trait Store:
     + firmware::Releases
     + firmware::Devices
     + firmware::DeviceTokens
+    + fleet::Fleet
     + audit::AuditTrail
     + upkeep::Pruning
+    + uploads::Uploads
 {
 }
 
@@ -132,8 +136,10 @@ impl<T> Store for T where
         + firmware::Releases
         + firmware::Devices
         + firmware::DeviceTokens
+        + fleet::Fleet
         + audit::AuditTrail
         + upkeep::Pruning
+        + uploads::Uploads
 {
 }
 

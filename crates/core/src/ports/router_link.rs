@@ -118,6 +118,10 @@ pub enum RouterFailure {
     Unreachable(String),
     /// It answered and refused; the sentence says why.
     Refused(String),
+    /// It answered that it is too busy, which passes. Nothing was done.
+    NotNow(String),
+    /// It answered that something failed inside it, which passes: it may have done it all the same.
+    Failed(String),
     /// It took the command and gave no answer: it may have done it.
     Unsure(String),
 }
@@ -126,7 +130,11 @@ impl RouterFailure {
     /// The sentence for people.
     pub fn detail(&self) -> &str {
         match self {
-            Self::Unreachable(detail) | Self::Refused(detail) | Self::Unsure(detail) => detail,
+            Self::Unreachable(detail)
+            | Self::Refused(detail)
+            | Self::NotNow(detail)
+            | Self::Failed(detail)
+            | Self::Unsure(detail) => detail,
         }
     }
 }

@@ -24,4 +24,11 @@ pub trait Pruning: Send + Sync {
     async fn prune_device_tokens(&self, before_ms: i64, limit: i64) -> StoreResult<u64>;
     /// Deletes acknowledgements of which the same account has a newer one.
     async fn prune_acks(&self, limit: i64) -> StoreResult<u64>;
+    /// Deletes lines of timelines that were written before `before_ms`.
+    async fn prune_action_events(&self, before_ms: i64, limit: i64) -> StoreResult<u64>;
+    /// Deletes the minutes of releases with which nothing happened since `before_ms`. Those of
+    /// another one stay from its beginning: only together do they say how many are in a state.
+    async fn prune_rollout_minutes(&self, before_ms: i64, limit: i64) -> StoreResult<u64>;
+    /// Deletes what tells other instances of devices that were removed before `before_ms`.
+    async fn prune_removed_devices(&self, before_ms: i64, limit: i64) -> StoreResult<u64>;
 }

@@ -15,7 +15,7 @@ use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
-use super::{FileBlobs, UPLOADS, blocking, make_folder, missing_is_none};
+use super::{FileBlobs, blocking, make_folder, missing_is_none};
 
 /// So much is gathered before a thread is bothered with hashing and writing it.
 const BATCH_BYTES: usize = 1024 * 1024;
@@ -25,13 +25,28 @@ pub(super) struct FileUpload {
     blobs: FileBlobs,
     /// What was hashed and written so far; `None` after a failure, which nothing can mend.
     written: Option<Written>,
-    gathered: Vec<Bytes>,
-    gathered_bytes: usize,
+    batch: Batch,
+}
+
+/// Chunks that wait until a thread is worth bothering.
+#[derive(Default)]
+pub(super) struct Batch {
+    pub(super) chunks: Vec<Bytes>,
+    size_bytes: usize,
+}
+
+impl Batch {
+    /// Adds a chunk; answers whether it is time to take them all.
+    pub(super) fn push(&mut self, chunk: Bytes) -> bool {
+        self.size_bytes += chunk.len();
+        self.chunks.push(chunk);
+        self.size_bytes >= BATCH_BYTES
+    }
 }
 
 impl FileUpload {
     pub(super) fn start(blobs: FileBlobs) -> io::Result<Self> {
-        let file = UploadFile::create(&blobs.root.join(UPLOADS))?;
+        let file = UploadFile::create(&blobs.uploads())?;
         let written = Some(Written {
             file,
             digests: Digests::default(),
@@ -39,16 +54,14 @@ impl FileUpload {
         Ok(Self {
             blobs,
             written,
-            gathered: Vec::new(),
-            gathered_bytes: 0,
+            batch: Batch::default(),
         })
     }
 
     async fn flush(&mut self) -> StoreResult<()> {
         let mut written = self.written.take().ok_or_else(broken_before)?;
-        let gathered = std::mem::take(&mut self.gathered);
-        self.gathered_bytes = 0;
-        self.written = Some(blocking(move || written.append(&gathered).map(|()| written)).await?);
+        let Batch { chunks, .. } = std::mem::take(&mut self.batch);
+        self.written = Some(blocking(move || written.append(&chunks).map(|()| written)).await?);
         Ok(())
     }
 }
@@ -56,13 +69,10 @@ impl FileUpload {
 #[async_trait]
 impl BlobUpload for FileUpload {
     async fn write(&mut self, chunk: Bytes) -> StoreResult<()> {
-        self.gathered_bytes += chunk.len();
-        self.gathered.push(chunk);
-        if self.gathered_bytes >= BATCH_BYTES {
-            self.flush().await
-        } else {
-            Ok(())
+        if self.batch.push(chunk) {
+            self.flush().await?;
         }
+        Ok(())
     }
 
     fn artifact(&self) -> Artifact {
@@ -71,7 +81,7 @@ impl BlobUpload for FileUpload {
             .as_ref()
             .map(|written| written.digests.clone())
             .unwrap_or_default();
-        for chunk in &self.gathered {
+        for chunk in &self.batch.chunks {
             digests.update(chunk);
         }
         digests.artifact()
@@ -89,7 +99,7 @@ impl BlobUpload for FileUpload {
     }
 }
 
-fn broken_before() -> StoreError {
+pub(super) fn broken_before() -> StoreError {
     StoreError::Broken("the upload failed before".into())
 }
 
@@ -139,15 +149,7 @@ impl UploadFile {
     }
 
     fn publish(self, target: &Path) -> io::Result<()> {
-        let folder = target.parent().ok_or(io::ErrorKind::InvalidFilename)?;
-        make_folder(folder)?;
-        // A file that is there already may have rotted; these bytes are known to be whole.
-        self.file.sync_all()?;
-        fs::rename(&self.path, target)?;
-        for folder in [Some(folder), folder.parent()].into_iter().flatten() {
-            File::open(folder)?.sync_all()?;
-        }
-        Ok(())
+        publish(&self.file, &self.path, target)
     }
 }
 
@@ -158,22 +160,40 @@ impl Drop for UploadFile {
     }
 }
 
+/// Makes the bytes of `file` durable, and `path`, which leads to it, into `target`.
+pub(super) fn publish(file: &File, path: &Path, target: &Path) -> io::Result<()> {
+    let folder = target.parent().ok_or(io::ErrorKind::InvalidFilename)?;
+    make_folder(folder)?;
+    // A file that is there already may have rotted; these bytes are known to be whole.
+    file.sync_all()?;
+    fs::rename(path, target)?;
+    for folder in [Some(folder), folder.parent()].into_iter().flatten() {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
 /// Whether somebody, in this process or another, is still writing the upload.
 pub(super) fn is_under_way(path: &Path) -> io::Result<bool> {
     let Some(file) = missing_is_none(File::open(path))? else {
         // Finished a moment ago.
         return Ok(true);
     };
+    Ok(!try_lock(&file)?)
+}
+
+/// Takes the lock that tells others that somebody is writing; `false` when somebody else has it.
+pub(super) fn try_lock(file: &File) -> io::Result<bool> {
     match file.try_lock() {
-        Ok(()) => Ok(false),
-        Err(TryLockError::WouldBlock) => Ok(true),
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
         Err(TryLockError::Error(error)) => Err(error),
     }
 }
 
 /// The three digests that devices ask for, and the length.
 #[derive(Clone, Default)]
-struct Digests {
+pub(super) struct Digests {
     sha256: Sha256,
     sha1: Sha1,
     md5: Md5,
@@ -181,14 +201,14 @@ struct Digests {
 }
 
 impl Digests {
-    fn update(&mut self, chunk: &[u8]) {
+    pub(super) fn update(&mut self, chunk: &[u8]) {
         self.sha256.update(chunk);
         self.sha1.update(chunk);
         self.md5.update(chunk);
         self.size_bytes = self.size_bytes.saturating_add_unsigned(chunk.len() as u64);
     }
 
-    fn artifact(self) -> Artifact {
+    pub(super) fn artifact(self) -> Artifact {
         Artifact {
             sha256: hex::encode(self.sha256.finalize()),
             sha1: hex::encode(self.sha1.finalize()),

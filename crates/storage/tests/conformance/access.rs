@@ -2,11 +2,11 @@ use std::sync::Arc;
 
 use gatehouse_core::ports::{
     Store, StoreError,
-    access::{RouterRecord, ServiceRecord},
+    access::{AccessSessionRecord, RouterRecord, RouterUpdate, ServiceRecord},
 };
-use gatehouse_types::access::{ServiceKind, Transport, Wake};
+use gatehouse_types::access::{EndReason, ServiceKind, SessionState, Transport, Wake};
 
-use crate::records::{NOW_MS, id, router, service, some_owner, some_service};
+use crate::records::{NOW_MS, ROOM, id, router, service, session, some_owner, some_service};
 
 pub(crate) async fn a_router_comes_back_as_it_was_written(store: Arc<dyn Store>) {
     let mut attic = router("attic");
@@ -32,7 +32,8 @@ pub(crate) async fn a_router_comes_back_as_it_was_written(store: Arc<dyn Store>)
         protocol: 1,
         ..attic
     };
-    assert!(store.update_router(&attic).await.unwrap());
+    let written = store.update_router(&attic).await.unwrap();
+    assert_eq!(written, RouterUpdate::Written);
     assert_eq!(
         store.list_routers().await.unwrap(),
         [cellar.clone(), attic.clone()]
@@ -42,7 +43,50 @@ pub(crate) async fn a_router_comes_back_as_it_was_written(store: Arc<dyn Store>)
         store.update_router(&attic).await,
         Err(StoreError::Taken)
     ));
-    assert!(!store.update_router(&router("nowhere")).await.unwrap());
+    let nowhere = store.update_router(&router("nowhere")).await.unwrap();
+    assert_eq!(nowhere, RouterUpdate::Gone);
+}
+
+pub(crate) async fn a_router_leads_nowhere_else_while_a_session_is_unfinished_on_it(
+    store: Arc<dyn Store>,
+) {
+    let films = some_service(&store).await;
+    let owner = some_owner(&store, "owner@example.org").await;
+    let before = store.router(films.router_id).await.unwrap().unwrap();
+    let pending = session(&films, owner, "203.0.113.7");
+    store.insert_session(&pending, ROOM).await.unwrap();
+    let elsewhere = |change: fn(&mut RouterRecord)| {
+        let mut changed = before.clone();
+        change(&mut changed);
+        changed
+    };
+    let ways = [
+        elsewhere(|router| router.address = "other.example:9999".into()),
+        elsewhere(|router| router.cert_sha256 = [9; 32]),
+        elsewhere(|router| router.api_key_sealed = vec![9]),
+        elsewhere(|router| router.aes_key_sealed = vec![9]),
+        elsewhere(|router| router.protocol = 1),
+    ];
+    for way in &ways {
+        let refused = store.update_router(way).await.unwrap();
+        assert_eq!(refused, RouterUpdate::InUse);
+    }
+    let renamed = elsewhere(|router| router.name = "attic".into());
+    let written = store.update_router(&renamed).await.unwrap();
+    assert_eq!(written, RouterUpdate::Written);
+
+    let over = AccessSessionRecord {
+        state: SessionState::Failed,
+        finished_at_ms: Some(NOW_MS),
+        end_reason: Some(EndReason::RouterUnreachable),
+        ..pending
+    };
+    let ended = store.advance_session(&over, SessionState::Pending).await;
+    assert!(ended.unwrap());
+    for way in &ways {
+        let written = store.update_router(way).await.unwrap();
+        assert_eq!(written, RouterUpdate::Written);
+    }
 }
 
 pub(crate) async fn removing_a_router_takes_its_services_along(store: Arc<dyn Store>) {
@@ -60,7 +104,8 @@ pub(crate) async fn removing_a_router_takes_its_services_along(store: Arc<dyn St
         Some(removed.clone()),
         "sessions may need it"
     );
-    assert!(!store.update_router(&removed).await.unwrap());
+    let after = store.update_router(&removed).await.unwrap();
+    assert_eq!(after, RouterUpdate::Gone);
     assert_eq!(store.service(gone.id).await.unwrap(), None);
     let left = store.load_directory().await.unwrap();
     assert_eq!(left.services, std::slice::from_ref(&stays));

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use gatehouse_core::ports::{
     Store, StoreError,
-    access::{AccessSessionRecord, SessionFilter},
+    access::{AccessSessionRecord, LiveCounts, PendingSince, SessionEntry, SessionFilter},
 };
 use gatehouse_types::access::{EndReason, SessionState, Transport, WakeStep};
 use tokio::task::JoinSet;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     databases::warm_up,
-    records::{MINUTE_MS, NOW_MS, id, session, some_owner, some_service},
+    records::{MINUTE_MS, NOW_MS, ROOM, id, session, some_owner, some_service},
 };
 
 pub(crate) async fn a_session_comes_back_as_it_was_written(store: Arc<dyn Store>) {
@@ -31,7 +31,7 @@ pub(crate) async fn a_session_comes_back_as_it_was_written(store: Arc<dyn Store>
         ..session(&films, owner, "203.0.113.7")
     };
     for record in [&fresh, &whole] {
-        store.insert_session(record).await.unwrap();
+        store.insert_session(record, ROOM).await.unwrap();
         assert_eq!(
             store.session(record.id).await.unwrap().as_ref(),
             Some(record)
@@ -62,7 +62,7 @@ pub(crate) async fn fifty_clicks_at_once_open_one_session(store: Arc<dyn Store>)
     for _ in 0..50 {
         let store = Arc::clone(&store);
         let record = session(&films, owner, "203.0.113.7");
-        clicks.spawn(async move { store.insert_session(&record).await });
+        clicks.spawn(async move { store.insert_session(&record, ROOM).await });
     }
     let outcomes = clicks.join_all().await;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
@@ -71,19 +71,39 @@ pub(crate) async fn fifty_clicks_at_once_open_one_session(store: Arc<dyn Store>)
         .filter(|outcome| matches!(outcome, Err(StoreError::Taken)))
         .count();
     assert_eq!(taken, 49, "{outcomes:?}");
-    let live = store.count_live_sessions(owner, films.id, [203, 0, 113, 7].into());
-    assert_eq!(live.await.unwrap().of_user, 1);
+    let all = store.list_sessions(SessionFilter::default(), 100).await;
+    assert_eq!(all.unwrap().len(), 1);
     store
-        .insert_session(&session(&films, owner, "203.0.113.8"))
+        .insert_session(&session(&films, owner, "203.0.113.8"), ROOM)
         .await
         .unwrap();
+}
+
+pub(crate) async fn of_fifty_sessions_at_once_as_many_enter_as_there_is_room(
+    store: Arc<dyn Store>,
+) {
+    let films = some_service(&store).await;
+    let owner = some_owner(&store, "owner@example.org").await;
+    warm_up(&store).await;
+    let most = LiveCounts { of_user: 7, ..ROOM };
+    let mut clicks = JoinSet::new();
+    for number in 0..50 {
+        let store = Arc::clone(&store);
+        let record = session(&films, owner, &format!("203.0.113.{number}"));
+        clicks.spawn(async move { store.insert_session(&record, most).await.unwrap() });
+    }
+    let entries = clicks.join_all().await;
+    let entered = entries.iter().filter(|one| **one == SessionEntry::Entered);
+    assert_eq!(entered.count(), 7, "{entries:?}");
+    let all = store.list_sessions(SessionFilter::default(), 100).await;
+    assert_eq!(all.unwrap().len(), 7, "who found it full left nothing");
 }
 
 pub(crate) async fn a_session_advances_from_the_state_it_is_in(store: Arc<dyn Store>) {
     let films = some_service(&store).await;
     let owner = some_owner(&store, "owner@example.org").await;
     let pending = session(&films, owner, "203.0.113.7");
-    store.insert_session(&pending).await.unwrap();
+    store.insert_session(&pending, ROOM).await.unwrap();
 
     let open = AccessSessionRecord {
         state: SessionState::Open,
@@ -149,7 +169,7 @@ pub(crate) async fn a_session_advances_from_the_state_it_is_in(store: Arc<dyn St
     );
     assert_eq!(store.session(open.id).await.unwrap(), Some(closed));
     store
-        .insert_session(&session(&films, owner, "203.0.113.7"))
+        .insert_session(&session(&films, owner, "203.0.113.7"), ROOM)
         .await
         .unwrap();
 }
@@ -169,7 +189,7 @@ pub(crate) async fn sessions_are_filtered_and_paged(store: Arc<dyn Store>) {
     let third = session(&music, anna, "203.0.113.7");
     let fourth = session(&films, ben, "203.0.113.8");
     for record in [&over, &second, &third, &fourth] {
-        store.insert_session(record).await.unwrap();
+        store.insert_session(record, ROOM).await.unwrap();
     }
     let everything = SessionFilter::default();
     let cases = [
@@ -211,6 +231,13 @@ pub(crate) async fn sessions_are_filtered_and_paged(store: Arc<dyn Store>) {
         ),
         (
             SessionFilter {
+                client_ip: Some(fourth.client_ip),
+                ..everything
+            },
+            vec![fourth.id],
+        ),
+        (
+            SessionFilter {
                 before: Some(third.id),
                 ..everything
             },
@@ -222,6 +249,7 @@ pub(crate) async fn sessions_are_filtered_and_paged(store: Arc<dyn Store>) {
                 service_id: Some(films.id),
                 router_id: Some(films.router_id),
                 invitation_id: None,
+                client_ip: Some(second.client_ip),
                 state: Some(SessionState::Pending),
                 unfinished_only: true,
                 before: Some(fourth.id),
@@ -275,16 +303,16 @@ pub(crate) async fn the_keeper_finds_sessions_that_are_due(store: Arc<dyn Store>
         ..from(6)
     };
     for record in [&open, &young, &stuck, &closing, &expired, &over] {
-        store.insert_session(record).await.unwrap();
+        store.insert_session(record, ROOM).await.unwrap();
     }
     let due = store
-        .due_sessions(NOW_MS, NOW_MS - MINUTE_MS + 1, 10)
+        .due_sessions(NOW_MS, pending_since(NOW_MS - MINUTE_MS + 1), 10)
         .await
         .unwrap();
     assert_eq!(due, [expired.clone(), closing, stuck]);
     assert_eq!(
         store
-            .due_sessions(NOW_MS, NOW_MS - MINUTE_MS, 1)
+            .due_sessions(NOW_MS, pending_since(NOW_MS - MINUTE_MS), 1)
             .await
             .unwrap(),
         [expired]
@@ -309,14 +337,25 @@ pub(crate) async fn no_router_takes_the_place_of_another(store: Arc<dyn Store>) 
         ..session(&films, owner, "203.0.113.4")
     };
     for record in crowd.iter().chain([&patient, &stuck]) {
-        store.insert_session(record).await.unwrap();
+        store.insert_session(record, ROOM).await.unwrap();
     }
-    let due = store.due_sessions(NOW_MS, NOW_MS, 2).await.unwrap();
+    let due = store
+        .due_sessions(NOW_MS, pending_since(NOW_MS), 2)
+        .await
+        .unwrap();
     assert_eq!(
         ids(&due),
         [crowd[0].id, stuck.id, patient.id],
         "closing ones give way to what need not wait for its router"
     );
+}
+
+fn pending_since(at_ms: i64) -> PendingSince {
+    PendingSince {
+        plain_ms: at_ms,
+        waking_ms: at_ms,
+        opening_ms: at_ms,
+    }
 }
 
 fn ids(sessions: &[AccessSessionRecord]) -> Vec<Uuid> {

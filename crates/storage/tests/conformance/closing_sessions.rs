@@ -8,7 +8,7 @@ use gatehouse_types::access::{EndReason, SessionState};
 
 use crate::{
     databases::warm_up,
-    records::{NOW_MS, session, some_owner, some_service},
+    records::{NOW_MS, ROOM, session, some_owner, some_service},
 };
 
 pub(crate) async fn sessions_that_match_begin_to_close_together(store: Arc<dyn Store>) {
@@ -37,7 +37,7 @@ pub(crate) async fn sessions_that_match_begin_to_close_together(store: Arc<dyn S
     let somebody_else = session(&films, ben, "203.0.113.1");
     let rows = [&pending, &open, &closing, &over, &elsewhere, &somebody_else];
     for record in rows {
-        store.insert_session(record).await.unwrap();
+        store.insert_session(record, ROOM).await.unwrap();
     }
     let annas_films = SessionFilter {
         user_id: Some(anna),
@@ -90,7 +90,7 @@ pub(crate) async fn a_session_begins_to_close_or_advances_but_not_both(store: Ar
     warm_up(&store).await;
     for last in 1..=20 {
         let pending = session(&films, owner, &format!("203.0.113.{last}"));
-        store.insert_session(&pending).await.unwrap();
+        store.insert_session(&pending, ROOM).await.unwrap();
         let open = AccessSessionRecord {
             state: SessionState::Open,
             opened_at_ms: Some(NOW_MS),

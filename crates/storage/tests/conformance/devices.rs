@@ -2,15 +2,17 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use gatehouse_core::ports::{
     Store, StoreError,
-    firmware::{DeviceRecord, Sighting, TokenFilter},
+    firmware::{DeviceRecord, TokenFilter},
+    fleet::Progress,
 };
 use gatehouse_types::{
     Timestamp,
     firmware::{ReportEntry, ReportState},
+    rollout::Channel,
 };
 use uuid::Uuid;
 
-use crate::records::{NOW_MS, device, id, some_project, token};
+use crate::records::{NOW_MS, device, heard, id, some_project, token};
 
 pub(crate) async fn a_device_comes_back_as_it_was_written(store: Arc<dyn Store>) {
     let project_id = some_project(&store).await;
@@ -20,6 +22,8 @@ pub(crate) async fn a_device_comes_back_as_it_was_written(store: Arc<dyn Store>)
         ..device(project_id)
     };
     let full = DeviceRecord {
+        controller_id: Some("urn:shed-1@garden".into()),
+        channel: Channel::Beta,
         current_version: Some("1.2.3".into()),
         last_state: Some(ReportState::RolledBack),
         last_seen_at_ms: Some(NOW_MS),
@@ -40,6 +44,14 @@ pub(crate) async fn a_device_comes_back_as_it_was_written(store: Arc<dyn Store>)
         store.insert_device(&full).await,
         Err(StoreError::Taken)
     ));
+    let same_controller = DeviceRecord {
+        controller_id: full.controller_id.clone(),
+        ..device(project_id)
+    };
+    assert!(matches!(
+        store.insert_device(&same_controller).await,
+        Err(StoreError::Taken)
+    ));
     let other_project = some_project(&store).await;
     assert_eq!(
         store.device(other_project, full.device_id).await.unwrap(),
@@ -56,6 +68,7 @@ pub(crate) async fn a_device_comes_back_as_it_was_written(store: Arc<dyn Store>)
     let changed = DeviceRecord {
         name: "Zoë's \"shed\"".into(),
         group_name: String::new(),
+        channel: Channel::Stable,
         attributes: BTreeMap::from([("🐌".into(), "\"\\".into()), (String::new(), String::new())]),
         ..full
     };
@@ -102,34 +115,50 @@ pub(crate) async fn sightings_tell_version_and_time(store: Arc<dyn Store>) {
     for record in &records {
         store.insert_device(record).await.unwrap();
     }
-    let seen = |device_id, version: Option<&str>, at_ms| Sighting {
-        project_id,
-        device_id,
+    let seen = |record: &DeviceRecord, version: Option<&str>, at_ms| Progress {
         current_version: version.map(Into::into),
-        at_ms,
+        ..heard(record, at_ms)
     };
-    let first = records[0].device_id;
-    let second = records[1].device_id;
-    store.note_sightings(&[]).await.unwrap();
+    let (first, second) = (&records[0], &records[1]);
+    let fleet_seq = store.fleet_seq().await.unwrap();
+    store.save_progress(&[]).await.unwrap();
     let sightings = [
         seen(first, None, NOW_MS + 2),
         seen(second, Some("1.0.0"), NOW_MS),
-        seen(id(), Some("9.9.9"), NOW_MS),
+        seen(&device(project_id), Some("9.9.9"), NOW_MS),
         seen(first, Some("1.0.0"), NOW_MS + 1),
     ];
-    store.note_sightings(&sightings).await.unwrap();
-    store
-        .note_sightings(&[seen(second, Some("0.9.0"), NOW_MS - 1)])
-        .await
-        .unwrap();
+    store.save_progress(&sightings).await.unwrap();
+    let late = [
+        seen(second, Some("0.9.0"), NOW_MS - 1),
+        seen(first, Some("0.8.0"), NOW_MS + 1),
+        seen(first, None, NOW_MS + 3),
+    ];
+    store.save_progress(&late).await.unwrap();
+    let by_the_portal = |record| Progress {
+        at_ms: None,
+        ..heard(record, NOW_MS)
+    };
+    let unheard = [by_the_portal(first), by_the_portal(&records[2])];
+    store.save_progress(&unheard).await.unwrap();
 
-    for (device_id, at_ms) in [(first, NOW_MS + 2), (second, NOW_MS)] {
-        let found = store.device(project_id, device_id).await.unwrap().unwrap();
+    for (record, at_ms) in [(first, NOW_MS + 3), (second, NOW_MS)] {
+        let found = store.device(project_id, record.device_id).await;
+        let found = found.unwrap().unwrap();
         assert_eq!(found.current_version.as_deref(), Some("1.0.0"));
         assert_eq!(found.last_seen_at_ms, Some(at_ms));
     }
+    let silent = store.device(project_id, records[2].device_id).await;
+    assert_eq!(silent.unwrap().unwrap().last_seen_at_ms, None);
+    assert_eq!(store.fleet_seq().await.unwrap(), fleet_seq);
     let versions = store.versions_in_field(project_id).await.unwrap();
     assert_eq!(versions, [(None, 1), (Some("1.0.0".into()), 2)]);
+    let newest_ms = NOW_MS + 3;
+    let heard_of = async |since_ms| store.heard_of(project_id, since_ms).await.unwrap();
+    assert_eq!(heard_of(newest_ms).await, (1, Some(newest_ms)));
+    assert_eq!(heard_of(newest_ms + 1).await, (0, Some(newest_ms)));
+    let nobody = store.heard_of(Uuid::nil(), 0).await.unwrap();
+    assert_eq!(nobody, (0, None));
 }
 
 pub(crate) async fn reports_are_kept_newest_first(store: Arc<dyn Store>) {
@@ -137,11 +166,9 @@ pub(crate) async fn reports_are_kept_newest_first(store: Arc<dyn Store>) {
     let record = device(project_id);
     store.insert_device(&record).await.unwrap();
     let change_seq = store.change_seq().await.unwrap();
-    let at = |at_ms| Sighting {
-        project_id,
-        device_id: record.device_id,
+    let at = |at_ms| Progress {
         current_version: Some("1.0.0".into()),
-        at_ms,
+        ..heard(&record, at_ms)
     };
     let report = |state, at_ms| ReportEntry {
         at: Timestamp(at_ms),
@@ -163,7 +190,7 @@ pub(crate) async fn reports_are_kept_newest_first(store: Arc<dyn Store>) {
             .await
             .unwrap()
     );
-    let nobody = Sighting {
+    let nobody = Progress {
         device_id: id(),
         ..at(NOW_MS)
     };
@@ -208,12 +235,7 @@ pub(crate) async fn a_removed_device_takes_reports_and_tokens_along(store: Arc<d
     let record = device(project_id);
     let device_id = record.device_id;
     store.insert_device(&record).await.unwrap();
-    let sighting = Sighting {
-        project_id,
-        device_id,
-        current_version: None,
-        at_ms: NOW_MS,
-    };
+    let sighting = heard(&record, NOW_MS);
     let report = ReportEntry {
         at: Timestamp(NOW_MS),
         version: "1.0.0".into(),

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use gatehouse_core::ports::{
     Store, StoreError,
-    access::{AccessSessionRecord, ServiceRecord, SessionFilter},
+    access::{AccessSessionRecord, Full, LiveCounts, ServiceRecord, SessionFilter},
     identity::UserEdit,
     invitations::{FoundInvitation, GuestEntry, InvitationRecord},
 };
@@ -12,11 +12,10 @@ use uuid::Uuid;
 
 use crate::{
     databases::warm_up,
-    records::{MINUTE_MS, NOW_MS, id, session, some_owner, some_service},
+    records::{MINUTE_MS, NOW_MS, ROOM, id, session, some_owner, some_service},
 };
 
 const GUEST_IP: &str = "198.51.100.4";
-const LIMIT: i64 = 32;
 
 /// An owner with a service, and somebody who is invited to it.
 struct Invited {
@@ -71,7 +70,7 @@ impl Invited {
         now_ms: i64,
     ) -> Result<GuestEntry, StoreError> {
         self.store
-            .insert_guest_session(session, self.invitation.id, now_ms, LIMIT)
+            .insert_guest_session(session, self.invitation.id, now_ms, ROOM)
             .await
     }
 
@@ -210,7 +209,7 @@ pub(crate) async fn a_guest_enters_once_beside_the_owner_and_while_there_is_room
     let invited = Invited::times(store, 9).await;
     let (store, ip) = (&invited.store, GUEST_IP.parse().unwrap());
     let owners = session(&invited.service, invited.owner, GUEST_IP);
-    store.insert_session(&owners).await.unwrap();
+    store.insert_session(&owners, ROOM).await.unwrap();
     let guests = invited.session_from(GUEST_IP);
     assert_eq!(invited.enters(&guests).await.unwrap(), GuestEntry::Entered);
     let twice = invited.enters(&invited.session_from(GUEST_IP)).await;
@@ -220,10 +219,19 @@ pub(crate) async fn a_guest_enters_once_beside_the_owner_and_while_there_is_room
     assert_eq!(live.await.unwrap(), Some(owners));
 
     let elsewhere = invited.session_from("203.0.113.9");
-    let full = store.insert_guest_session(&elsewhere, invited.invitation.id, NOW_MS, 2);
-    assert_eq!(full.await.unwrap(), GuestEntry::Full);
-    let room = store.insert_guest_session(&elsewhere, invited.invitation.id, NOW_MS, 3);
-    assert_eq!(room.await.unwrap(), GuestEntry::Entered);
+    let enters = |of_user, of_service| {
+        let most = LiveCounts {
+            of_user,
+            of_service,
+            ..ROOM
+        };
+        store.insert_guest_session(&elsewhere, invited.invitation.id, NOW_MS, most)
+    };
+    let full = enters(2, 3).await.unwrap();
+    assert_eq!(full, GuestEntry::Full(Full::User));
+    let full = enters(3, 2).await.unwrap();
+    assert_eq!(full, GuestEntry::Full(Full::Service));
+    assert_eq!(enters(3, 3).await.unwrap(), GuestEntry::Entered);
 }
 
 pub(crate) async fn nobody_enters_when_an_invitation_or_its_right_is_over(store: Arc<dyn Store>) {
@@ -276,7 +284,7 @@ pub(crate) async fn what_is_open_with_a_revoked_invitation_is_found(store: Arc<d
     assert_eq!(invited.enters(&guests).await.unwrap(), GuestEntry::Entered);
     let store = &invited.store;
     let owners = session(&invited.service, invited.owner, "203.0.113.1");
-    store.insert_session(&owners).await.unwrap();
+    store.insert_session(&owners, ROOM).await.unwrap();
     let found = || store.sessions_without_right(10);
     assert_eq!(found().await.unwrap(), []);
     let id = invited.invitation.id;

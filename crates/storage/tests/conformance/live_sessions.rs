@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use gatehouse_core::ports::{
     Store,
-    access::{AccessSessionRecord, SessionFilter},
+    access::{AccessSessionRecord, PendingSince, SessionFilter},
 };
 use gatehouse_types::access::{EndReason, SessionState, WakeStep};
 use tokio::task::JoinSet;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     databases::warm_up,
-    records::{MINUTE_MS, NOW_MS, session, some_owner, some_service},
+    records::{MINUTE_MS, NOW_MS, ROOM, session, some_owner, some_service},
 };
 
 async fn changed_after(store: &Arc<dyn Store>, seq: i64) -> Vec<(i64, AccessSessionRecord)> {
@@ -26,7 +26,7 @@ pub(crate) async fn a_change_that_people_see_gets_the_next_number(store: Arc<dyn
     assert!(changed_after(&store, before).await.is_empty());
 
     let pending = session(&films, owner, "203.0.113.7");
-    store.insert_session(&pending).await.unwrap();
+    store.insert_session(&pending, ROOM).await.unwrap();
     let [(first, told)] = changed_after(&store, before).await.try_into().unwrap();
     assert!(first > before);
     assert_eq!(told, pending);
@@ -70,7 +70,7 @@ pub(crate) async fn what_changes_together_bears_one_number_or_rising_ones(store:
     let owner = some_owner(&store, "owner@example.org").await;
     let sessions = ["203.0.113.7", "203.0.113.8"].map(|ip| session(&films, owner, ip));
     for session in &sessions {
-        store.insert_session(session).await.unwrap();
+        store.insert_session(session, ROOM).await.unwrap();
     }
     let before = store.session_change_seq().await.unwrap();
     let closing = store.begin_closing(SessionFilter::default(), EndReason::Revoked);
@@ -93,7 +93,7 @@ pub(crate) async fn twenty_changes_at_once_are_all_found(store: Arc<dyn Store>) 
         let store = Arc::clone(&store);
         let record = session(&films, owner, &format!("203.0.113.{number}"));
         clicks.spawn(async move {
-            store.insert_session(&record).await.unwrap();
+            store.insert_session(&record, ROOM).await.unwrap();
             record.id
         });
     }
@@ -114,17 +114,31 @@ pub(crate) async fn twenty_changes_at_once_are_all_found(store: Arc<dyn Store>) 
 pub(crate) async fn a_session_whose_host_is_woken_may_be_pending_longer(store: Arc<dyn Store>) {
     let films = some_service(&store).await;
     let owner = some_owner(&store, "owner@example.org").await;
-    let waking = AccessSessionRecord {
-        step: Some(WakeStep::Waking),
-        ..session(&films, owner, "203.0.113.7")
-    };
-    let plain = session(&films, owner, "203.0.113.8");
-    for record in [&waking, &plain] {
-        store.insert_session(record).await.unwrap();
+    let steps = [
+        None,
+        Some(WakeStep::Waking),
+        Some(WakeStep::Waiting),
+        Some(WakeStep::Opening),
+    ];
+    for (last, step) in (1..).zip(steps) {
+        let record = AccessSessionRecord {
+            step,
+            ..session(&films, owner, &format!("203.0.113.{last}"))
+        };
+        store.insert_session(&record, ROOM).await.unwrap();
     }
-    let due = |pending_since_ms| store.due_sessions(NOW_MS, pending_since_ms, 10);
-    let found = due(NOW_MS + 90_000).await.unwrap();
-    assert_eq!(found, [plain]);
-    let both = due(NOW_MS + 90_001).await.unwrap();
-    assert_eq!(both.len(), 2);
+    let due = async |plain_ms, waking_ms, opening_ms| {
+        let since = PendingSince {
+            plain_ms,
+            waking_ms,
+            opening_ms,
+        };
+        let due = store.due_sessions(NOW_MS, since, 10).await.unwrap();
+        due.iter().map(|due| due.step).collect::<Vec<_>>()
+    };
+    let (then, later) = (NOW_MS, NOW_MS + 1);
+    assert_eq!(due(then, then, then).await, []);
+    assert_eq!(due(later, then, then).await, steps[..1]);
+    assert_eq!(due(then, later, then).await, steps[1..3]);
+    assert_eq!(due(then, then, later).await, steps[3..]);
 }

@@ -5,19 +5,24 @@
 
 mod access;
 mod access_sessions;
+mod actions;
 mod audit;
 mod closing_sessions;
 mod databases;
 mod devices;
 mod firmware;
+mod fleet;
 mod identity;
 mod invitations;
 mod live_sessions;
 mod migrations;
 mod reconciling;
 mod records;
+mod releases;
+mod rollouts;
 mod sign_ins;
 mod upkeep;
+mod uploads;
 
 /// Runs each story on SQLite and on PostgreSQL.
 macro_rules! stories {
@@ -60,6 +65,7 @@ stories! {
         sign_ins_that_are_over_are_not_listed,
         sign_ins_are_finished_one_by_one_and_all_but_one;
     access: a_router_comes_back_as_it_was_written,
+        a_router_leads_nowhere_else_while_a_session_is_unfinished_on_it,
         removing_a_router_takes_its_services_along,
         a_service_comes_back_as_it_was_written,
         a_public_port_is_unique_per_router_and_transport,
@@ -68,6 +74,7 @@ stories! {
         every_change_of_services_and_grants_raises_the_change_number;
     access_sessions: a_session_comes_back_as_it_was_written,
         fifty_clicks_at_once_open_one_session,
+        of_fifty_sessions_at_once_as_many_enter_as_there_is_room,
         a_session_advances_from_the_state_it_is_in,
         sessions_are_filtered_and_paged,
         the_keeper_finds_sessions_that_are_due,
@@ -90,24 +97,52 @@ stories! {
         a_session_begins_to_close_or_advances_but_not_both;
     firmware: a_project_comes_back_as_it_was_written,
         a_removed_project_frees_its_name_and_revokes_its_tokens,
-        a_release_comes_back_as_it_was_written,
-        version_and_file_name_are_unique_in_a_project,
-        a_release_changes_from_the_state_it_is_in,
-        only_drafts_are_deleted,
         what_others_must_notice_raises_the_change_number,
         a_catalogue_is_of_one_moment,
         a_revoked_token_is_in_the_catalogue_until_it_is_over,
         tokens_are_filtered_and_paged;
+    releases: a_release_comes_back_as_it_was_written,
+        version_and_file_name_are_unique_in_a_project,
+        a_release_changes_from_the_state_it_is_in,
+        releases_are_numbered_in_their_project,
+        only_drafts_are_deleted;
     devices: a_device_comes_back_as_it_was_written,
         devices_are_listed_page_by_page,
         sightings_tell_version_and_time,
         reports_are_kept_newest_first,
         a_removed_device_takes_reports_and_tokens_along;
+    fleet: a_device_in_memory_is_like_its_row,
+        a_fleet_is_loaded_page_by_page,
+        a_device_is_found_by_what_foreign_clients_call_it,
+        every_change_of_a_device_is_found_once,
+        a_batch_is_never_cut,
+        a_removed_device_is_forgotten_unless_it_came_back,
+        no_change_is_missed_while_others_write,
+        a_thousand_devices_are_heard_of_at_once,
+        groups_are_counted;
+    actions: an_action_comes_back_as_it_was_written,
+        late_words_change_nothing,
+        a_later_attempt_replaces_an_earlier_one,
+        what_a_batch_says_twice_is_counted_once,
+        two_portals_writing_at_once_both_get_through,
+        the_newest_action_is_the_one_named_last;
+    rollouts: minutes_tell_how_a_rollout_came_along,
+        a_timeline_is_read_newest_first,
+        actions_of_a_release_are_counted_and_paged,
+        overdue_actions_are_found_oldest_first,
+        a_group_stands_as_its_devices_do;
     audit: a_line_comes_back_as_it_was_written,
         lines_are_filtered_by_actor_action_and_target,
         lines_are_filtered_by_time_and_paged;
     upkeep: old_reports_go_a_batch_at_a_time,
         each_device_keeps_its_newest_reports,
         tokens_go_when_they_are_over_and_never_before,
-        of_each_account_the_newest_acknowledgement_stays;
+        of_each_account_the_newest_acknowledgement_stays,
+        old_lines_of_timelines_go,
+        minutes_of_a_rollout_go_together,
+        tombstones_go_after_a_while;
+    uploads: an_upload_comes_back_as_it_was_written,
+        an_upload_moves_on_until_it_is_a_release,
+        uploads_without_a_byte_for_long_are_found,
+        of_twenty_uploads_at_once_as_many_begin_as_fit;
 }

@@ -5,14 +5,15 @@ use std::{
     path::Path,
 };
 
-use gatehouse_core::ports::StoreError;
+use gatehouse_core::ports::{StoreError, firmware::ReleaseRecord};
 use gatehouse_storage::{OpenError, StoreHandle};
 use gatehouse_types::account::Role;
 use sqlx::{Connection, Executor, PgConnection, SqliteConnection, sqlite::SqliteConnectOptions};
+use uuid::Uuid;
 
 use crate::{
     databases::{sqlite_in, with_postgres},
-    records::user,
+    records::{NOW_MS, id, some_project, some_release, user},
 };
 
 fn file_names(folder: &str) -> BTreeSet<String> {
@@ -152,6 +153,66 @@ async fn refused_as_newer(handle: &StoreHandle) {
         sentence,
         "This database was written by a newer Gatehouse (migration 99). Install that version or restore a backup."
     );
+}
+
+/// A release as it was kept before there were rollouts: what came later has its default.
+const OLD_RELEASE: &str = "
+    INSERT INTO releases (id, project_id, version, version_key, file_name, sha256, state, notes, created_at_ms)
+    SELECT $1, project_id, '0.9.0', '0.9.0', 'old.bin', sha256, state, notes, created_at_ms FROM releases";
+
+async fn release_in(handle: &StoreHandle) -> ReleaseRecord {
+    handle.migrate().await.unwrap();
+    let store = handle.store();
+    let project_id = some_project(&store).await;
+    some_release(&store, project_id, "1.0.0").await
+}
+
+async fn expect_old_release(handle: &StoreHandle, old_id: Uuid, release: &ReleaseRecord) {
+    let expected = ReleaseRecord {
+        id: old_id,
+        version: "0.9.0".into(),
+        version_key: "0.9.0".into(),
+        file_name: "old.bin".into(),
+        number: 0,
+        ..release.clone()
+    };
+    let catalog = handle.store().load_catalog(NOW_MS).await.unwrap();
+    assert!(
+        catalog.releases.contains(&expected),
+        "{:?}",
+        catalog.releases
+    );
+}
+
+#[tokio::test]
+async fn an_old_release_in_sqlite_goes_to_everybody() {
+    let folder = tempfile::tempdir().unwrap();
+    let handle = sqlite_in(&folder).await;
+    let release = release_in(&handle).await;
+    let old_id = id();
+    let insert = sqlx::query(OLD_RELEASE).bind(old_id);
+    insert
+        .execute(&mut raw_sqlite(&folder).await)
+        .await
+        .unwrap();
+    expect_old_release(&handle, old_id, &release).await;
+}
+
+#[tokio::test]
+async fn an_old_release_in_postgres_goes_to_everybody() {
+    with_postgres(|url| {
+        tokio::spawn(async move {
+            let handle = StoreHandle::connect(&url).await.unwrap();
+            let release = release_in(&handle).await;
+            let old_id = id();
+            let mut raw = PgConnection::connect(&url).await.unwrap();
+            let insert = sqlx::query(OLD_RELEASE).bind(old_id);
+            insert.execute(&mut raw).await.unwrap();
+            expect_old_release(&handle, old_id, &release).await;
+            handle.close().await;
+        })
+    })
+    .await;
 }
 
 #[tokio::test]

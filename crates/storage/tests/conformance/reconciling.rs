@@ -1,8 +1,8 @@
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use gatehouse_core::ports::{
     Store,
-    access::{AccessSessionRecord, LiveCounts, ServiceRecord},
+    access::{AccessSessionRecord, Full, LiveCounts, ServiceRecord, SessionEntry},
     identity::UserEdit,
 };
 use gatehouse_types::{
@@ -11,7 +11,7 @@ use gatehouse_types::{
 };
 use uuid::Uuid;
 
-use crate::records::{NOW_MS, session, some_owner, some_service, user};
+use crate::records::{NOW_MS, ROOM, session, some_owner, some_service, user};
 
 fn open(service: &ServiceRecord, user_id: Uuid, client_ip: &str) -> AccessSessionRecord {
     AccessSessionRecord {
@@ -39,29 +39,51 @@ pub(crate) async fn living_sessions_are_counted_by_user_service_and_address(stor
         open(&films, ben, "203.0.113.1"),
         open(&films, ben, "203.0.113.3"),
     ] {
-        store.insert_session(&record).await.unwrap();
+        store.insert_session(&record, ROOM).await.unwrap();
     }
-    let count = |user_id, service_id, last| {
-        store.count_live_sessions(user_id, service_id, IpAddr::from([203, 0, 113, last]))
+    let enters = async |service, user_id, last, most| {
+        let record = open(service, user_id, &format!("203.0.113.{last}"));
+        store.insert_session(&record, most).await.unwrap()
     };
-    let of_anna = LiveCounts {
-        of_user: 3,
-        of_service: 4,
+    let exactly = LiveCounts {
+        of_user: 4,
+        of_service: 5,
+        of_address: 4,
+    };
+    let too_few = [
+        (
+            Full::User,
+            LiveCounts {
+                of_user: 3,
+                ..exactly
+            },
+        ),
+        (
+            Full::Service,
+            LiveCounts {
+                of_service: 4,
+                ..exactly
+            },
+        ),
+    ];
+    for (full, most) in too_few {
+        let refused = enters(&films, anna, 4, most).await;
+        assert_eq!(refused, SessionEntry::Full(full));
+    }
+    let few_there = LiveCounts {
         of_address: 3,
+        ..exactly
     };
-    assert_eq!(count(anna, films.id, 1).await.unwrap(), of_anna);
-    let of_ben = LiveCounts {
-        of_user: 2,
-        of_service: 1,
-        of_address: 1,
-    };
-    assert_eq!(count(ben, music.id, 2).await.unwrap(), of_ben);
-    let none = LiveCounts {
-        of_user: 0,
-        of_service: 0,
-        of_address: 0,
-    };
-    assert_eq!(count(Uuid::nil(), Uuid::nil(), 9).await.unwrap(), none);
+    let refused = enters(&music, ben, 1, few_there).await;
+    assert_eq!(refused, SessionEntry::Full(Full::Address));
+    let entered = enters(&music, ben, 1, exactly).await;
+    assert_eq!(entered, SessionEntry::Entered);
+    let entered = enters(&films, anna, 4, exactly).await;
+    assert_eq!(
+        entered,
+        SessionEntry::Entered,
+        "what was refused left nothing"
+    );
 }
 
 pub(crate) async fn sessions_whose_right_is_gone_are_found_with_the_reason(store: Arc<dyn Store>) {
@@ -84,7 +106,7 @@ pub(crate) async fn sessions_whose_right_is_gone_are_found_with_the_reason(store
         ..session(&films, anna, "203.0.113.3")
     };
     for record in [&of_anna, &of_boss, &closing, &over] {
-        store.insert_session(record).await.unwrap();
+        store.insert_session(record, ROOM).await.unwrap();
     }
     let found = || store.sessions_without_right(10);
     assert_eq!(found().await.unwrap(), [], "an admin needs no grant");
@@ -139,7 +161,7 @@ pub(crate) async fn a_count_of_traffic_only_grows(store: Arc<dyn Store>) {
     let quiet = open(&films, anna, "203.0.113.1");
     let busy = open(&films, anna, "203.0.113.2");
     for record in [&quiet, &busy] {
-        store.insert_session(record).await.unwrap();
+        store.insert_session(record, ROOM).await.unwrap();
     }
     for (told, kept) in [
         (0, 0),

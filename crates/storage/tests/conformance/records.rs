@@ -10,19 +10,27 @@ use std::{
 
 use gatehouse_core::ports::{
     Store,
-    access::{AccessSessionRecord, RouterRecord, ServiceRecord},
+    access::{AccessSessionRecord, LiveCounts, RouterRecord, ServiceRecord},
     firmware::{Artifact, DeviceRecord, DeviceTokenRecord, ProjectRecord, ReleaseRecord},
+    fleet::{ActionRecord, Progress},
     identity::{SignInRecord, UserRecord},
 };
 use gatehouse_types::{
     access::{ServiceKind, SessionState, Transport},
     account::{LoginKind, Role},
     firmware::ReleaseState,
+    rollout::{ActionState, Approval, Channel, Rollout},
 };
 use uuid::Uuid;
 
 pub(crate) const NOW_MS: i64 = 1_763_719_200_123;
 pub(crate) const MINUTE_MS: i64 = 60_000;
+/// Room for as many sessions as a story likes.
+pub(crate) const ROOM: LiveCounts = LiveCounts {
+    of_user: i64::MAX,
+    of_service: i64::MAX,
+    of_address: i64::MAX,
+};
 
 /// Rises with every call, as the portal's own ids do.
 pub(crate) fn id() -> Uuid {
@@ -128,6 +136,12 @@ pub(crate) fn project(name: &str) -> ProjectRecord {
         title: "Garden sensors".into(),
         description: "They count slugs.".into(),
         hardware: vec!["esp32s3".into(), "esp32c6".into()],
+        two_person_approval: false,
+        registers_unknown_devices: false,
+        gateway_token_hash: None,
+        quota_bytes: None,
+        poll_s: 3600,
+        revision: 0,
         created_at_ms: NOW_MS,
     }
 }
@@ -151,6 +165,14 @@ pub(crate) fn release(project_id: Uuid, version: &str, content: u8) -> ReleaseRe
         artifact: artifact(content),
         state: ReleaseState::Draft,
         notes: String::new(),
+        number: 1,
+        image: None,
+        channel: Channel::Stable,
+        min_version: None,
+        allow_downgrade: false,
+        rollout: Rollout::default(),
+        approval: Approval::default(),
+        revision: 0,
         created_at_ms: NOW_MS,
         published_at_ms: None,
         withdrawn_at_ms: None,
@@ -162,13 +184,65 @@ pub(crate) fn device(project_id: Uuid) -> DeviceRecord {
         project_id,
         device_id: id(),
         name: "Under the oak".into(),
+        controller_id: None,
         group_name: "early".into(),
+        channel: Channel::Stable,
         attributes: BTreeMap::from([("place".into(), "garden".into())]),
         target_token_hash: Some([9; 32]),
         current_version: None,
         last_state: None,
+        action: None,
         last_seen_at_ms: None,
         created_at_ms: NOW_MS,
+    }
+}
+
+/// A device was heard of; the rest is for the story to fill in.
+pub(crate) fn heard(device: &DeviceRecord, at_ms: i64) -> Progress {
+    Progress {
+        project_id: device.project_id,
+        device_id: device.device_id,
+        at_ms: Some(at_ms),
+        current_version: None,
+        actions: Vec::new(),
+        events: Vec::new(),
+    }
+}
+
+/// A first attempt that came to this state at this moment.
+pub(crate) fn action(
+    device: &DeviceRecord,
+    release_id: Uuid,
+    state: ActionState,
+    updated_at_ms: i64,
+) -> ActionRecord {
+    ActionRecord {
+        project_id: device.project_id,
+        device_id: device.device_id,
+        release_id,
+        attempt: 1,
+        state,
+        from_version: Some("1.0.0".into()),
+        detail: "at 40 % 🦉".into(),
+        progress_percent: None,
+        created_at_ms: NOW_MS,
+        updated_at_ms,
+        retry_at_ms: None,
+        deadline_at_ms: None,
+        finished_at_ms: state.is_finished().then_some(updated_at_ms),
+    }
+}
+
+/// The device came to this state with a release, as one word of it.
+pub(crate) fn came_to(
+    device: &DeviceRecord,
+    release_id: Uuid,
+    state: ActionState,
+    at_ms: i64,
+) -> Progress {
+    Progress {
+        actions: vec![action(device, release_id, state, at_ms)],
+        ..heard(device, at_ms)
     }
 }
 
@@ -202,4 +276,20 @@ pub(crate) async fn some_project(store: &Arc<dyn Store>) -> Uuid {
     let project = project(&format!("project-{}", id()));
     store.insert_project(&project).await.unwrap();
     project.id
+}
+
+pub(crate) async fn some_device(store: &Arc<dyn Store>, project_id: Uuid) -> DeviceRecord {
+    let device = device(project_id);
+    store.insert_device(&device).await.unwrap();
+    device
+}
+
+pub(crate) async fn some_release(
+    store: &Arc<dyn Store>,
+    project_id: Uuid,
+    version: &str,
+) -> ReleaseRecord {
+    let release = release(project_id, version, 1);
+    store.insert_release(&release).await.unwrap();
+    release
 }

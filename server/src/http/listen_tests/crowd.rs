@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::tls::self_signed;
-use super::{Limits, Listener, Server, quick, read_to_close, read_until};
+use super::{Limits, Listener, PATIENT, Server, quick, read_to_close, read_until};
 
 #[tokio::test]
 async fn connections_over_the_limit_wait_their_turn() {
@@ -88,12 +88,16 @@ async fn one_client_gets_his_share_of_places_and_no_more() {
 
 #[tokio::test]
 async fn over_tls_who_has_his_share_is_closed_before_the_handshake() {
-    let server = Server::start(two_for_each(), Some(self_signed().0)).await;
+    let limits = Limits {
+        handshake: PATIENT,
+        ..two_for_each()
+    };
+    let server = Server::start(limits, Some(self_signed().0)).await;
     // Silent, so that they stay until their handshake is given up.
     let _others = [server.connect().await, server.connect().await];
     let mut third = server.connect().await;
     let mut nothing = Vec::new();
-    let closed = timeout(quick().handshake / 2, third.read_to_end(&mut nothing)).await;
+    let closed = timeout(PATIENT / 2, third.read_to_end(&mut nothing)).await;
     assert!(closed.is_ok(), "it waits for a handshake like the others");
     assert!(nothing.is_empty(), "{nothing:?}");
 }

@@ -51,7 +51,7 @@ async fn silence_between_requests_has_a_limit_of_its_own() {
             .expect("sends");
         read_until(&mut stream, "hello").await;
         // Longer than a head may take: the clock of a head must not run between requests.
-        sleep(Duration::from_millis(450)).await;
+        sleep(Duration::from_millis(800)).await;
     }
     let started = Instant::now();
     read_to_close(&mut stream).await;
@@ -77,8 +77,8 @@ async fn a_second_head_is_timed_like_the_first() {
 #[tokio::test]
 async fn a_running_request_outlives_every_silence() {
     let limits = Limits {
-        head: Duration::from_millis(50),
-        idle: Duration::from_millis(100),
+        head: Duration::from_millis(150),
+        idle: Duration::from_millis(300),
         ..quick()
     };
     let server = Server::start(limits, None).await;

@@ -156,7 +156,7 @@ async fn a_reader_over_http_2_that_makes_no_room_is_cut_off() {
 #[tokio::test]
 async fn an_answer_over_http_2_that_takes_its_time_is_waited_for() {
     let limits = super::Limits {
-        idle: Duration::from_millis(100),
+        idle: Duration::from_millis(300),
         ..quick()
     };
     let (config, cert) = self_signed();

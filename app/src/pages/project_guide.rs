@@ -1,0 +1,367 @@
+//! From nothing to a device that updates itself: what to do next, and lines to copy.
+
+use gatehouse_types::firmware::{Project, Release, ReleaseState};
+use leptos::prelude::*;
+
+use super::release_offer::next_step;
+use crate::{
+    components::{Badge, ButtonLink, CodeBlock, Section, Tone},
+    context::PageContext,
+    format::fill,
+    forms::Way,
+    links,
+};
+
+/// What a device shows to the portal, or a word in its place.
+pub(super) struct Credentials<'a> {
+    /// A download token.
+    pub(super) token: &'a str,
+    /// The device's lasting token.
+    pub(super) target_token: &'a str,
+    /// What hawkBit clients call the device.
+    pub(super) controller_id: &'a str,
+}
+
+/// Stands for secrets that nobody may see again.
+pub(super) const PLACEHOLDERS: Credentials<'static> = Credentials {
+    token: "TOKEN",
+    target_token: "TARGET_TOKEN",
+    controller_id: "CONTROLLER_ID",
+};
+
+/// How far a newcomer is: as soon as a device asked, there is nothing left to say.
+pub(super) fn first_steps(
+    project: &Project,
+    releases: &[Release],
+    devices: i64,
+    was_heard: bool,
+) -> Option<AnyView> {
+    let texts = &PageContext::current().messages().connect;
+    let is_published = |release: &Release| release.state == ReleaseState::Published;
+    let done = [
+        true,
+        !releases.is_empty(),
+        releases.iter().any(is_published),
+        devices > 0,
+        was_heard,
+    ];
+    let next = done.iter().position(|done| !done)?;
+    let draft = releases.first();
+    let publish = match draft {
+        Some(draft) => fill(texts.publish, &[("version", &draft.version)]),
+        None => texts.publish_first.to_owned(),
+    };
+    let upload = links::upload(&project.name).into_url();
+    let add = links::devices(&project.name).into_url();
+    let link = |href: String, label: &'static str| {
+        view! { <ButtonLink href=href>{label}</ButtonLink> }.into_any()
+    };
+    let publish_now = draft.map(|draft| next_step(draft, project.two_person_approval));
+    let steps = [
+        (texts.make.to_owned(), "", ().into_any()),
+        (
+            texts.upload.to_owned(),
+            texts.upload_hint,
+            link(upload, texts.upload),
+        ),
+        (publish, texts.publish_hint, publish_now.into_any()),
+        (
+            texts.device.to_owned(),
+            texts.device_hint,
+            link(add, texts.device),
+        ),
+        (texts.ask.to_owned(), texts.ask_hint, ().into_any()),
+    ];
+    let items = (0..)
+        .zip(steps)
+        .map(|(place, step)| view! { <Step place=place next=next is_done=done[place] step=step /> })
+        .collect_view();
+    let steps = view! {
+        <Section title=texts.steps>
+            <ol class="steps">{items}</ol>
+        </Section>
+    };
+    Some(steps.into_any())
+}
+
+#[component]
+fn Step(
+    place: usize,
+    next: usize,
+    is_done: bool,
+    /// Its name, its hint, and what does it.
+    step: (String, &'static str, AnyView),
+) -> impl IntoView {
+    let texts = &PageContext::current().messages().connect;
+    let (name, hint, action) = step;
+    let (tone, word) = match (is_done, place == next) {
+        (true, _) => (Tone::Good, texts.step_done),
+        (false, true) => (Tone::Busy, texts.step_next),
+        (false, false) => (Tone::Idle, texts.step_later),
+    };
+    let is_next = place == next;
+    let rest = is_next.then(|| view! { <p>{hint}</p> {action} });
+    view! {
+        <li aria-current=is_next.then_some("step")>
+            <Badge tone=tone label=word />
+            <div class="step-body"><span>{name}</span>{rest}</div>
+        </li>
+    }
+}
+
+/// Lines for each kind of device, ready to be copied; the page places the scripts.
+pub(super) fn connect(
+    public_url: &str,
+    project: &str,
+    file_name: Option<&str>,
+    shown: &Credentials<'_>,
+) -> impl IntoView + use<> {
+    let texts = &PageContext::current().messages().connect;
+    let place = Place::of(public_url);
+    let kinds = [
+        (
+            texts.arduino,
+            "",
+            arduino(public_url, project, shown.token, &place),
+        ),
+        (
+            texts.esp8266,
+            "",
+            esp8266(public_url, project, shown.token, &place),
+        ),
+        (
+            texts.idf,
+            texts.idf_hint,
+            idf(public_url, project, file_name, shown.token),
+        ),
+        (
+            texts.esphome,
+            "",
+            esphome(public_url, project, shown.token, &place),
+        ),
+        (
+            texts.rauc,
+            texts.rauc_hint,
+            rauc(public_url, project, shown.token),
+        ),
+        (
+            texts.swupdate,
+            texts.swupdate_hint,
+            swupdate(public_url, project, shown),
+        ),
+        (
+            texts.hawkbit,
+            texts.hawkbit_hint,
+            hawkbit(project, shown, &place),
+        ),
+        (
+            texts.other,
+            "",
+            ask_command(public_url, shown.token, "1.0.0"),
+        ),
+    ];
+    kinds
+        .into_iter()
+        .map(|(kind, hint, lines)| {
+            let hint = Some(hint).filter(|hint| !hint.is_empty());
+            view! {
+                <details class="more">
+                    <summary>{kind}</summary>
+                    {hint.map(|hint| view! { <p>{hint}</p> })}
+                    <CodeBlock label=kind text=lines copy=true />
+                </details>
+            }
+        })
+        .collect_view()
+}
+
+/// Where the portal is, as devices have to be told.
+struct Place {
+    is_tls: bool,
+    host: String,
+}
+
+impl Place {
+    fn of(public_url: &str) -> Self {
+        let (scheme, host) = public_url
+            .split_once("://")
+            .unwrap_or(("https", public_url));
+        Self {
+            is_tls: scheme == "https",
+            host: host.to_owned(),
+        }
+    }
+}
+
+/// A dialect's URL, with the token for clients that can send no header.
+fn dialect(public_url: &str, dialect: &str, name: &str, token: &str) -> String {
+    let way = Way::to(format!("{public_url}/ota/{dialect}")).below(name);
+    way.with("token", token).into_url()
+}
+
+fn arduino(public_url: &str, project: &str, token: &str, place: &Place) -> String {
+    let url = dialect(public_url, "arduino", project, token);
+    let (header, client) = if place.is_tls {
+        (
+            "WiFiClientSecure",
+            "  WiFiClientSecure client;\n  client.setCACert(PORTAL_CA);  // PEM of your portal's authority",
+        )
+    } else {
+        ("WiFi", "  WiFiClient client;")
+    };
+    format!(
+        "#include <{header}.h>\n#include <HTTPUpdate.h>\n\n\
+         void lookForUpdate() {{\n{client}\n  httpUpdate.update(client, \"{url}\", \"1.0.0\");\n}}"
+    )
+}
+
+fn esp8266(public_url: &str, project: &str, token: &str, place: &Place) -> String {
+    let url = dialect(public_url, "arduino", project, token);
+    let client = if place.is_tls {
+        "  BearSSL::WiFiClientSecure client;\n  client.setTrustAnchors(&portalAuthority);"
+    } else {
+        "  WiFiClient client;"
+    };
+    format!(
+        "#include <ESP8266httpUpdate.h>\n\n\
+         void lookForUpdate() {{\n{client}\n  ESPhttpUpdate.update(client, \"{url}\", \"1.0.0\");\n}}"
+    )
+}
+
+fn idf(public_url: &str, project: &str, file_name: Option<&str>, token: &str) -> String {
+    let image = links::image(project, file_name.unwrap_or("FILE")).into_url();
+    format!(
+        "static esp_err_t add_token(esp_http_client_handle_t client) {{\n  \
+         return esp_http_client_set_header(client, \"Authorization\", \"Bearer {token}\");\n}}\n\n\
+         esp_http_client_config_t http = {{\n  .url = \"{public_url}{image}\",\n  \
+         .crt_bundle_attach = esp_crt_bundle_attach,\n  .keep_alive_enable = true,\n}};\n\
+         esp_https_ota_config_t ota = {{\n  .http_config = &http,\n  \
+         .http_client_init_cb = add_token,\n}};\n\
+         if (esp_https_ota(&ota) == ESP_OK) esp_restart();"
+    )
+}
+
+fn esphome(public_url: &str, project: &str, token: &str, place: &Place) -> String {
+    let source = dialect(public_url, "esphome", &format!("{project}.json"), token);
+    let verify = if place.is_tls { "true" } else { "false" };
+    format!(
+        "http_request:\n  verify_ssl: {verify}\n\nota:\n  - platform: http_request\n\n\
+         update:\n  - platform: http_request\n    name: Firmware\n    source: {source}"
+    )
+}
+
+fn rauc(public_url: &str, project: &str, token: &str) -> String {
+    let source = dialect(public_url, "rauc", project, token);
+    format!("[polling]\nsource={source}\ncandidate-criteria=different-version")
+}
+
+fn swupdate(public_url: &str, project: &str, shown: &Credentials<'_>) -> String {
+    let Credentials {
+        target_token,
+        controller_id,
+        ..
+    } = shown;
+    format!(
+        "suricatta: {{\n  tenant = \"{project}\";\n  id = \"{controller_id}\";\n  \
+         url = \"{public_url}\";\n  targettoken = \"{target_token}\";\n}};"
+    )
+}
+
+fn hawkbit(project: &str, shown: &Credentials<'_>, place: &Place) -> String {
+    let Credentials {
+        target_token,
+        controller_id,
+        ..
+    } = shown;
+    let (host, ssl) = (&place.host, place.is_tls);
+    format!(
+        "[client]\nhawkbit_server = {host}\nssl = {ssl}\ntenant_id = {project}\n\
+         target_name = {controller_id}\nauth_token = {target_token}\n\
+         bundle_download_location = /tmp/bundle.raucb"
+    )
+}
+
+/// The command with which a device, or somebody in its place, asks what to install.
+pub(super) fn ask_command(public_url: &str, token: &str, current_fw: &str) -> String {
+    let url = Way::to(format!("{public_url}/api/v1/device/update")).with("current_fw", current_fw);
+    format!(
+        "curl -i -H \"Authorization: Bearer {token}\" \\\n  \"{}\"",
+        url.into_url()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        context::tests::context,
+        pages::firmware_tests::{assert_sound, demo_project, demo_release, render},
+    };
+
+    fn steps(releases: &[Release], devices: i64, was_heard: bool) -> String {
+        let project = demo_project();
+        let html = render(context(""), || {
+            first_steps(&project, releases, devices, was_heard)
+        });
+        assert_sound(&html);
+        html
+    }
+
+    /// The name of the step that has its turn.
+    fn next(html: &str) -> &str {
+        let current = html.split("aria-current=\"step\"").nth(1).unwrap_or("");
+        let name = current.split("<span>").nth(1).unwrap_or("");
+        name.split('<').next().unwrap_or("")
+    }
+
+    #[test]
+    fn each_step_leads_to_the_next_until_a_device_asked() {
+        let draft = [demo_release(ReleaseState::Draft)];
+        let published = [demo_release(ReleaseState::Published)];
+        let nothing = steps(&[], 0, false);
+        assert_eq!(next(&nothing), "Upload an image");
+        assert!(nothing.contains("/admin/projects/lamp/upload"));
+        let uploaded = steps(&draft, 0, false);
+        assert_eq!(next(&uploaded), "Publish 1.0.2+b");
+        assert!(uploaded.contains("/api/ui/publish_release"), "{uploaded}");
+        assert_eq!(next(&steps(&published, 0, false)), "Add a device");
+        assert_eq!(next(&steps(&published, 1, false)), "Point the device here");
+        assert!(!steps(&published, 1, true).contains("<ol"));
+    }
+
+    #[test]
+    fn lines_to_copy_name_this_portal_and_the_token() {
+        let credentials = Credentials {
+            token: "a.b.c",
+            target_token: "t0",
+            controller_id: "lamp-7",
+        };
+        let html = render(context(""), || {
+            connect("https://gate.example", "lamp", None, &credentials)
+        });
+        assert_sound(&html);
+        for line in [
+            "https://gate.example/ota/arduino/lamp?token=a.b.c",
+            "https://gate.example/ota/esphome/lamp.json?token=a.b.c",
+            "source=https://gate.example/ota/rauc/lamp?token=a.b.c",
+            "https://gate.example/firmware/lamp/FILE",
+            "hawkbit_server = gate.example",
+            "Bearer a.b.c",
+        ] {
+            assert!(html.contains(line), "{line}: {html}");
+        }
+        let swupdate = swupdate("https://gate.example", "lamp", &credentials);
+        assert!(swupdate.contains("id = \"lamp-7\"") && swupdate.contains("\"t0\""));
+        let plain = Place::of("http://192.0.2.1:8080");
+        assert!(!arduino("http://192.0.2.1:8080", "lamp", "t", &plain).contains("Secure"));
+    }
+
+    #[test]
+    fn the_command_encodes_the_version() {
+        let command = ask_command("https://gate.example", "T", "1.0.0+a");
+        assert!(
+            command.ends_with("\"https://gate.example/api/v1/device/update?current_fw=1.0.0%2Ba\""),
+            "{command}"
+        );
+    }
+}
