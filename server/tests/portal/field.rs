@@ -80,8 +80,10 @@ impl Field {
     }
 }
 
-/// Each release has bytes of its own.
+/// Each release has a length and bytes of its own, from the first one on.
 pub(crate) fn bytes_of(version: &str) -> Bytes {
-    let size_bytes = version.bytes().map(u32::from).sum::<u32>() * 37;
-    image(size_bytes)
+    let number = version.bytes().map(u32::from).sum::<u32>();
+    let mark = number.to_le_bytes()[0];
+    let bytes = image(number * 37);
+    bytes.iter().map(|byte| byte ^ mark).collect()
 }

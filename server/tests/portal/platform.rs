@@ -23,6 +23,7 @@ async fn bodies_of_another_kind_are_refused_by_every_operation_that_takes_json()
         {
             continue;
         }
+        let needs_body = described["requestBody"]["required"] == true;
         tried += 1;
         let path = operation
             .template
@@ -57,6 +58,9 @@ async fn bodies_of_another_kind_are_refused_by_every_operation_that_takes_json()
             "{\"\\ud800\":1}",
             &deep,
         ] {
+            if body.is_empty() && !needs_body {
+                continue;
+            }
             let answer = send("application/json", body).await;
             assert!(
                 matches!(answer.status.as_u16(), 400 | 422),
