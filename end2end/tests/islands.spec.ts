@@ -115,19 +115,3 @@ test('a fresh token can be copied with one click', async ({ page, portal, contex
   await expect(page.getByRole('button', { name: 'Copied' })).toBeVisible();
   expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(secret);
 });
-
-test('an upload can be cancelled and leaves nothing behind', async ({ page, portal, troubles }) => {
-  troubles.foresee(/ERR_(ABORTED|FAILED)/);
-  const project = portal.unique('lamp');
-  await portal.call('POST', '/api/v1/projects', { name: project, hardware: [] });
-  await signIn(page, portal.admin);
-  await page.goto(`/admin/projects/${project}/upload`);
-  await page.route('**/api/v1/projects/*/releases/*', () => {});
-  await page.getByLabel('Version').fill('2.0.0');
-  await page.getByLabel('Image').setInputFiles({ name: 'a.bin', mimeType: 'application/octet-stream', buffer: Buffer.alloc(4096, 0xe9) });
-  await page.getByRole('button', { name: 'Upload' }).click();
-  await page.getByRole('button', { name: 'Cancel the upload' }).click();
-  await expect(page.getByRole('alert')).toContainText('The upload was cancelled. Nothing was kept.');
-  await page.goto(`/admin/projects/${project}`);
-  await expect(page.getByText('There is no release yet')).toBeVisible();
-});

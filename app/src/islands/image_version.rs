@@ -17,25 +17,29 @@ const DESCRIPTOR_AT: usize = 32;
 const VERSION_AT: usize = DESCRIPTOR_AT + 16;
 const VERSION_BYTES: usize = 32;
 
-/// Fills the empty version from the image that is chosen.
+/// Fills the empty version from the image that is chosen, also from one that was chosen before
+/// this runs.
 pub(super) fn propose_versions(root: &Element) {
     let version: HtmlInputElement = part(root, "[name=version]").unchecked_into();
-    let file = part(root, "[name=file]");
-    file.set_onchange(Some(&listener(move |event: Event| {
-        let version = version.clone();
-        let on_head = listener(move |head: ArrayBuffer| {
-            let proposed = proposed_version(&Uint8Array::new(&head).to_vec());
-            if let Some(proposed) = proposed.filter(|_| version.value().is_empty()) {
-                version.set_value(&proposed);
-            }
-        });
-        let field = event.target().and_then(|field| field.dyn_into().ok());
-        let file = field.and_then(|field: HtmlInputElement| field.files()?.get(0));
-        let head = file.and_then(|file| file.slice_with_f64_and_f64(0.0, HEAD_BYTES.into()).ok());
-        if let Some(head) = head {
-            then(&head.array_buffer(), &on_head);
+    let file: HtmlInputElement = part(root, "[name=file]").unchecked_into();
+    propose(&file, &version);
+    let chosen = file.clone();
+    file.set_onchange(Some(&listener(move |_: Event| propose(&chosen, &version))));
+}
+
+fn propose(file: &HtmlInputElement, version: &HtmlInputElement) {
+    let version = version.clone();
+    let on_head = listener(move |head: ArrayBuffer| {
+        let proposed = proposed_version(&Uint8Array::new(&head).to_vec());
+        if let Some(proposed) = proposed.filter(|_| version.value().is_empty()) {
+            version.set_value(&proposed);
         }
-    })));
+    });
+    let image = file.files().and_then(|files| files.get(0));
+    let head = image.and_then(|image| image.slice_with_f64_and_f64(0.0, HEAD_BYTES.into()).ok());
+    if let Some(head) = head {
+        then(&head.array_buffer(), &on_head);
+    }
 }
 
 /// Calls `on_value` when the promise is kept. A typed one would want a closure that is called

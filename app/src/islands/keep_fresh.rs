@@ -46,7 +46,9 @@ fn keep_fresh(root: Element) {
         live: part(&root, ".live"),
         now: Rc::default(),
     };
-    page.lead_in(&document());
+    if let Some(there) = way_in(&document()) {
+        page.lead_in(&there);
+    }
     page.listen();
     page.catch_up_after_use();
     let shown = page.clone();
@@ -202,6 +204,8 @@ impl Page {
         let Ok(parts) = document().query_selector_all("[data-live]") else {
             return;
         };
+        // Before the parts move over, and even when the one with the link waits.
+        let way_in = way_in(fresh);
         let (mut says, mut is_behind) = (String::new(), false);
         for place in 0..parts.length() {
             let old = parts.item(place).and_then(|node| node.dyn_into().ok());
@@ -215,18 +219,24 @@ impl Page {
         if !says.trim().is_empty() {
             say(&part(&self.live, "[role=status]"), says.trim());
         }
-        self.lead_in(fresh);
-    }
-
-    /// Goes where the page leads, even when the part with the link waits. The page that waited
-    /// gives its place in the history away: going back must not lead in again.
-    fn lead_in(&self, there: &Document) {
-        if let Ok(Some(link)) = there.query_selector("a[data-lead-in]") {
-            self.let_go();
-            self.now.borrow_mut().is_leaving = true;
-            let _leaving = window().location().replace(&data(&link, "href"));
+        if let Some(there) = way_in {
+            self.lead_in(&there);
         }
     }
+
+    /// Goes where the page leads. The page that waited gives its place in the history away: going
+    /// back must not lead in again.
+    fn lead_in(&self, there: &str) {
+        self.let_go();
+        self.now.borrow_mut().is_leaving = true;
+        let _leaving = window().location().replace(there);
+    }
+}
+
+/// Where a page leads to by itself, if it does.
+fn way_in(page: &Document) -> Option<String> {
+    let link = page.query_selector("a[data-lead-in]").ok()??;
+    Some(data(&link, "href"))
 }
 
 /// What became of a part.
