@@ -134,6 +134,7 @@ impl Operation {
     fn body(&self) -> Option<Value> {
         Some(match (self.method.as_str(), self.template.as_str()) {
             ("GET" | "DELETE", _)
+            | ("PATCH", "/api/v1/projects/{project}/uploads/{id}")
             | (
                 "POST",
                 "/api/v1/routers/{id}/test"
@@ -149,7 +150,6 @@ impl Operation {
                 | "/api/v1/projects/{project}/gateway_token"
                 | "/api/v1/projects/{project}/uploads",
             ) => return None,
-            ("PATCH", "/api/v1/projects/{project}/uploads/{id}") => return None,
             ("PATCH", _)
             | (
                 "POST",
