@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: coverage-guided fuzzing of the router link, with the stable compiler.
+//! `cargo xtask fuzz`: coverage-guided fuzzing of what strangers send, with the stable compiler.
 //!
 //! libFuzzer needs three things: its runtime, which the crate `libfuzzer-sys` builds with the C++
 //! compiler; a program around each target; and code that counts where it has been. The last is a
@@ -16,7 +16,7 @@ use crate::summary::Count;
 use crate::test::{Findings, Suite};
 
 /// Each is a file in `fuzz/fuzz_targets` and a folder of inputs to start from in `fuzz/corpus`.
-const TARGETS: [&str; 3] = ["v2_frame", "v1_blob", "json_message"];
+const TARGETS: [&str; 4] = ["v2_frame", "v1_blob", "json_message", "manifest"];
 
 const COUNT_COVERAGE: &str = "--cfg fuzzing -Cpasses=sancov-module \
     -Cllvm-args=-sanitizer-coverage-level=4 \
@@ -64,7 +64,7 @@ pub(crate) fn findings(seconds: u32) -> Result<Findings> {
         }
     }
     let suite = Suite {
-        name: "fuzzing the router link".to_owned(),
+        name: "fuzzing what strangers send".to_owned(),
         count,
     };
     Ok(Findings {
