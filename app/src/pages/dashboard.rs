@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use gatehouse_core::access::direct_way;
 use gatehouse_types::access::{AccessSession, Service, ServiceReach, SessionState};
 use leptos::prelude::*;
 use uuid::Uuid;
@@ -203,7 +202,10 @@ fn Tile(
     let invite = links::new_invitation()
         .with("service", &id.to_string())
         .into_url();
-    let direct = page.client_ip.and_then(|ip| direct_way(&service, ip));
+    let portal = Visit::current().portal;
+    let direct = page
+        .client_ip
+        .and_then(|ip| portal.access.direct_way(&service, ip));
     let obstacle = other_family(&page, &service.lan_ip);
     let action = match session {
         Some(session) if session.state == SessionState::Open => {

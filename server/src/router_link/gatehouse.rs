@@ -1,6 +1,6 @@
 //! Daemons that speak our protocol.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use gatehouse_core::ports::router_link::{
     HeldSession, Probed, RouterCommand, RouterFailure, RouterReply, RouterTarget, Rule,
@@ -11,7 +11,10 @@ use gatehouse_router_protocol::{
     message::{Answer, Command, ErrorCode, OpenSession, Protocol, Route},
 };
 use gatehouse_types::access::Transport;
-use tokio::time::{Instant, timeout};
+use tokio::{
+    net::lookup_host,
+    time::{Instant, timeout},
+};
 
 use super::{DaemonLink, link_to, to_failure};
 
@@ -35,6 +38,7 @@ impl DaemonLink {
             reply.sessions = Some(i64::from(status.sessions));
             reply.version = Some(status.version);
             reply.backend = Some(status.backend);
+            reply.addresses = addresses_of(&router.address).await;
         }
         Ok(reply)
     }
@@ -97,6 +101,12 @@ impl DaemonLink {
         let again = exchange(link, Command::Ping, self.stamp());
         timeout(STEP_TIMEOUT, again).await == Ok(Err(ClientError::NoAnswer))
     }
+}
+
+/// Where the name leads; nothing when it leads nowhere just now.
+async fn addresses_of(address: &str) -> Vec<IpAddr> {
+    let found = lookup_host(address).await.into_iter().flatten();
+    found.map(|found| found.ip().to_canonical()).collect()
 }
 
 fn to_command(command: RouterCommand) -> Command {

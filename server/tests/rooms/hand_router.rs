@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{
         Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -44,6 +44,8 @@ pub(crate) struct HandRouter {
     /// What is up in its LAN, and how long that takes.
     up: Mutex<BTreeMap<SocketAddr, i64>>,
     probed: AtomicUsize,
+    /// Where its name leads, when that is not what the name says.
+    public_ip: Mutex<Option<IpAddr>>,
     woken: Mutex<Vec<[u8; 6]>>,
     /// Addresses and tokens that a home backend was called with.
     called: Mutex<Vec<(String, String)>>,
@@ -104,6 +106,11 @@ impl HandRouter {
     /// From now on it obeys, but nobody hears so.
     pub(crate) fn lose_answers(&self) {
         self.answers_get_lost.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on its name leads there.
+    pub(crate) fn stands_at(&self, ip: IpAddr) {
+        *self.public_ip.lock().expect("no panic while held") = Some(ip);
     }
 
     /// Answers again.
@@ -321,6 +328,9 @@ impl RouterLink for HandRouter {
             reply.clock_difference_ms = Some(CLOCK_DIFFERENCE_MS);
             reply.version = Some("1.2.3".into());
             reply.backend = Some("nftables".into());
+            let led_to = *self.public_ip.lock().expect("no panic while held");
+            let named = target.address.parse().ok().map(|at: SocketAddr| at.ip());
+            reply.addresses.extend(led_to.or(named));
         }
         Ok(reply)
     }

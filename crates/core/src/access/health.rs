@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::{Mutex, PoisonError},
 };
 
@@ -22,7 +23,13 @@ pub(super) type Answer = std::result::Result<RouterReply, RouterFailure>;
 
 /// It is forgotten with the process: the first round of the reconciler learns it anew.
 #[derive(Default)]
-pub(super) struct Healths(Mutex<HashMap<Uuid, RouterHealth>>);
+pub(super) struct Healths(Mutex<HashMap<Uuid, Known>>);
+
+struct Known {
+    health: RouterHealth,
+    /// Where its name led when it last told of itself.
+    addresses: Vec<IpAddr>,
+}
 
 impl Access {
     /// Sends a command, and learns from what comes back how the router is.
@@ -64,7 +71,15 @@ impl Healths {
     /// How the router is; `None` when it was not asked yet.
     pub(super) fn of(&self, router_id: Uuid) -> Option<RouterHealth> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(&router_id).cloned()
+        known.get(&router_id).map(|known| known.health.clone())
+    }
+
+    /// Whether the router was last reached at this address.
+    pub(super) fn is_at(&self, router_id: Uuid, ip: IpAddr) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known
+            .get(&router_id)
+            .is_some_and(|known| known.addresses.contains(&ip))
     }
 
     /// Forgets a router that is gone or somewhere else by now.
@@ -80,14 +95,26 @@ impl Healths {
         let before = known.remove(&router_id);
         let changed = before
             .as_ref()
-            .is_none_or(|before| before.reachable != answer.is_ok());
+            .is_none_or(|before| before.health.reachable != answer.is_ok());
         known.insert(router_id, after(before, now, answer));
         changed
     }
 }
 
 /// What a short answer does not tell stays as it was told before.
-fn after(before: Option<RouterHealth>, now: Timestamp, answer: &Answer) -> RouterHealth {
+fn after(before: Option<Known>, now: Timestamp, answer: &Answer) -> Known {
+    let (before, addresses_before) = before.map(|known| (known.health, known.addresses)).unzip();
+    let addresses = match answer {
+        Ok(reply) if !reply.addresses.is_empty() => reply.addresses.clone(),
+        _ => addresses_before.unwrap_or_default(),
+    };
+    Known {
+        health: health_after(before, now, answer),
+        addresses,
+    }
+}
+
+fn health_after(before: Option<RouterHealth>, now: Timestamp, answer: &Answer) -> RouterHealth {
     let since = before
         .as_ref()
         .filter(|before| before.reachable == answer.is_ok())

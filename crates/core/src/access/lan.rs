@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use gatehouse_types::access::{Service, ServiceKind};
 
-use super::checks::scheme_and_path;
+use super::{Access, checks::scheme_and_path};
 
 /// The way to a service inside its LAN.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,15 +17,21 @@ pub struct DirectWay {
     pub port: u16,
 }
 
-/// Gives the way that needs no router, to a client that is in the service's LAN already.
-///
-/// The portal does not know how large that LAN is. It takes the /24 of a private IPv4 address and
-/// the /64 of an IPv6 one, as nearly every home has them.
-pub fn direct_way(service: &Service, client_ip: IpAddr) -> Option<DirectWay> {
-    let lan_ip: IpAddr = service.lan_ip.parse().ok()?;
-    if !are_neighbours(client_ip, lan_ip) {
-        return None;
+impl Access {
+    /// Gives the way that needs no router, to a client that is in the service's LAN already.
+    ///
+    /// A portal in that LAN sees the client's own address, one elsewhere sees the router's public
+    /// one. Either way the client is behind the router, whose doors open on the other side.
+    pub fn direct_way(&self, service: &Service, client_ip: IpAddr) -> Option<DirectWay> {
+        let lan_ip: IpAddr = service.lan_ip.parse().ok()?;
+        let comes_through_router =
+            is_public(client_ip) && self.healths.is_at(service.router_id, client_ip);
+        let is_at_home = comes_through_router || are_neighbours(client_ip, lan_ip);
+        is_at_home.then(|| way_to(service, lan_ip))
     }
+}
+
+fn way_to(service: &Service, lan_ip: IpAddr) -> DirectWay {
     let host = match lan_ip {
         IpAddr::V4(ip) => ip.to_string(),
         IpAddr::V6(ip) => format!("[{ip}]"),
@@ -34,13 +40,23 @@ pub fn direct_way(service: &Service, client_ip: IpAddr) -> Option<DirectWay> {
         let (scheme, path) = scheme_and_path(&service.url_path);
         format!("{scheme}://{host}:{}{path}", service.lan_port)
     });
-    Some(DirectWay {
+    DirectWay {
         url,
         host,
         port: service.lan_port,
-    })
+    }
 }
 
+/// A router under a private address is itself a client of somebody's LAN: it hides nobody.
+fn is_public(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => !ip.is_private() && !ip.is_loopback() && !ip.is_link_local(),
+        IpAddr::V6(_) => false,
+    }
+}
+
+/// The portal does not know how large the LAN is. It takes the /24 of a private IPv4 address and
+/// the /64 of an IPv6 one, as nearly every home has them.
 fn are_neighbours(client_ip: IpAddr, lan_ip: IpAddr) -> bool {
     let net_v4 = |ip: Ipv4Addr| ip.to_bits() >> 8;
     let net_v6 = |ip: Ipv6Addr| ip.to_bits() >> 64;

@@ -25,7 +25,7 @@ mod webhook_keys;
 mod wrong_links;
 
 pub use guests::{GuestSession, Welcome};
-pub use lan::{DirectWay, direct_way};
+pub use lan::DirectWay;
 pub use live::{LiveEvent, Subscription};
 pub use tiles::ProbeRound;
 pub use wake::{WAKE_LASTS_MS, WakeJob};

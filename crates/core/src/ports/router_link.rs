@@ -83,6 +83,8 @@ pub struct RouterReply {
     pub version: Option<String>,
     /// What enforces its sessions, where it said so.
     pub backend: Option<String>,
+    /// Where its name leads, where that was looked up.
+    pub addresses: Vec<IpAddr>,
     /// Whether the answer proves that both keys are right. A ping to an original daemon goes no
     /// further than its certificate.
     pub proves_keys: bool,
