@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use gatehouse_manifest::Refusal;
 use http::StatusCode;
 use http::header::CONTENT_RANGE;
 use reqwest::Response;
@@ -84,7 +85,12 @@ impl Download<'_> {
         let end_bytes = length_bytes.and_then(|length| length.checked_add(intake.received_bytes()));
         match end_bytes {
             Some(end_bytes) if end_bytes != self.offer.size_bytes => {
-                Err(self.wrong_length(&format!("{end_bytes} bytes")))
+                let refusal = if end_bytes > self.offer.size_bytes {
+                    Refusal::ImageTooLong
+                } else {
+                    Refusal::ImageTooShort
+                };
+                Err(self.wrong_length(refusal, &format!("{end_bytes} bytes")))
             }
             _ => Ok(continues),
         }
@@ -116,7 +122,7 @@ impl Download<'_> {
                 .await
                 .map_err(|cause| unwritable(&cause))?;
             if intake.received_bytes() > size_bytes {
-                return Err(self.wrong_length("more"));
+                return Err(self.wrong_length(Refusal::ImageTooLong, "more"));
             }
             (self.progress)(intake.received_bytes(), size_bytes);
         }
@@ -128,24 +134,28 @@ impl Download<'_> {
     }
 
     async fn verify(&self, intake: &mut Intake, has_older_bytes: bool) -> Result<(), Failure> {
-        if intake.sha256() == self.offer.sha256 {
+        let Err(refusal) = intake.verdict() else {
             return Ok(());
-        }
+        };
         restart(intake).await?;
         if has_older_bytes {
             let sentence = "the bytes kept from an earlier try were damaged: try again";
             return Err(Failure::new(Kind::Interrupted, sentence));
         }
-        let sentence = "the image is not the one that was promised (its SHA-256 differs): have the \
-                        release looked at, and what stands between portal and device";
+        let sentence = format!(
+            "the image is not the one that was promised ({}): have the release looked at, and what \
+             stands between portal and device",
+            refusal.code()
+        );
         Err(Failure::new(Kind::BadImage, sentence))
     }
 
-    fn wrong_length(&self, found: &str) -> Failure {
+    fn wrong_length(&self, refusal: Refusal, found: &str) -> Failure {
         let sentence = format!(
-            "the image should have {} bytes, but the portal sends {found}: have the release \
+            "the image should have {} bytes, but the portal sends {found} ({}): have the release \
              looked at",
-            self.offer.size_bytes
+            self.offer.size_bytes,
+            refusal.code()
         );
         Failure::new(Kind::BadImage, sentence)
     }

@@ -6,6 +6,7 @@ use std::iter;
 use std::path::Path;
 use std::time::Duration;
 
+use gatehouse_manifest::Refusal;
 use http::StatusCode;
 use reqwest::Url;
 
@@ -35,6 +36,8 @@ pub enum Kind {
     Interrupted,
     /// The portal's answer makes no sense.
     BadAnswer,
+    /// The manifest is not one that this device may follow.
+    Refused,
     /// The image is not the one that was promised.
     BadImage,
     /// This machine's own files are in the way.
@@ -55,6 +58,7 @@ impl Kind {
             Self::Untrusted => "TLS handshake failed",
             Self::Interrupted => "connection broke off",
             Self::BadAnswer => "bad answer",
+            Self::Refused => "manifest refused",
             Self::BadImage => "bad image",
             Self::Local => "local file trouble",
         }
@@ -97,6 +101,12 @@ impl Failure {
     pub(crate) fn wait(&self, planned: Duration) -> Duration {
         let asked = self.retry_after.unwrap_or_default();
         asked.min(LONGEST_WAIT).max(planned)
+    }
+
+    /// Says why a manifest is not followed, with the code that a portal and a script look for.
+    pub fn refused(refusal: Refusal) -> Self {
+        let sentence = format!("the manifest is refused ({}): {refusal}", refusal.code());
+        Self::new(Kind::Refused, sentence)
     }
 
     /// Says that a file of this machine cannot be used.

@@ -1,172 +1,21 @@
 //! The command line of `gatehouse-device`.
 
-use std::env;
+mod arguments;
+
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
-use gatehouse_device::simulate::{Fleet, Member, members, simulate};
+use clap::Parser;
+use gatehouse_device::simulate::{Fleet, simulate};
 use gatehouse_device::update::{Outcome, update};
-use gatehouse_device::{Answer, Failure, Kind, Offer, Portal, Token, growing_waits, portal_url};
-use gatehouse_types::{Version, firmware::ReportState};
+use gatehouse_device::{
+    Answer, Failure, Guard, Keys, Kind, Memory, Offer, StateFile, growing_waits, offline,
+};
 
-/// A device as the portal knows it: asks for firmware, fetches it, reports.
-#[derive(Parser)]
-#[command(
-    version,
-    after_help = "Example:\n  gatehouse-device update --url https://portal.example --token-file token.txt --current-fw 1.0.0 --file firmware.bin"
-)]
-struct Cli {
-    #[command(subcommand)]
-    action: Action,
-}
-
-#[derive(Subcommand)]
-enum Action {
-    /// Asks whether there is something to install, and installs nothing.
-    #[command(
-        after_help = "Example:\n  gatehouse-device check --url https://portal.example --token-file token.txt --current-fw 1.0.0"
-    )]
-    Check {
-        #[command(flatten)]
-        access: Access,
-        #[command(flatten)]
-        current: Current,
-    },
-    /// Fetches the update, checks it and puts it in its place; goes on where an earlier run was cut off.
-    #[command(
-        after_help = "Example:\n  gatehouse-device update --url https://portal.example --token-file token.txt --current-fw 1.0.0 --file firmware.bin"
-    )]
-    Update {
-        #[command(flatten)]
-        access: Access,
-        #[command(flatten)]
-        current: Current,
-        /// Where the image goes; half-fetched bytes stay beside it as FILE.part.
-        #[arg(long, value_name = "PATH")]
-        file: PathBuf,
-    },
-    /// Tells the portal how far this device is with a version.
-    #[command(
-        after_help = "Example:\n  gatehouse-device report --url https://portal.example --token-file token.txt --version 1.1.0 --state rolled_back --detail \"no sensor found\""
-    )]
-    Report {
-        #[command(flatten)]
-        access: Access,
-        /// The version the report is about.
-        #[arg(long, value_name = "V", value_parser = version)]
-        version: String,
-        /// downloading, installing, succeeded, failed or rolled_back.
-        #[arg(long, value_name = "S", value_parser = state)]
-        state: ReportState,
-        /// More words; the portal keeps 4,000 characters.
-        #[arg(long, value_name = "D", default_value = "")]
-        detail: String,
-    },
-    /// Plays many devices that update themselves, then prints what they met.
-    #[command(
-        after_help = "Example:\n  gatehouse-device simulate --url http://127.0.0.1:3000 --token-file tokens.txt --current-fw 1.0.0 --devices 100 --seconds 30 --fail-percent 10"
-    )]
-    Simulate {
-        #[command(flatten)]
-        access: Access,
-        #[command(flatten)]
-        current: Current,
-        /// How many devices. Each shows a token of its own: one a line in --token-file, and behind it the
-        /// version the device runs if that is not --current-fw.
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
-        devices: u32,
-        /// How long; Ctrl-C ends it earlier.
-        #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..))]
-        seconds: u64,
-        /// So many of a hundred updates fail on purpose, so that a rollout can be seen to halt.
-        #[arg(long, value_name = "P", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
-        fail_percent: u8,
-    },
-}
-
-#[derive(Args)]
-struct Access {
-    /// The portal's address.
-    #[arg(long, value_name = "URL")]
-    url: String,
-    /// The device's token; others on this machine may see it, so prefer --token-file or GATEHOUSE_TOKEN.
-    #[arg(long, value_name = "TOKEN", conflicts_with = "token_file")]
-    token: Option<String>,
-    /// A file that holds the token.
-    #[arg(long, value_name = "PATH")]
-    token_file: Option<PathBuf>,
-    /// Trust the authorities in this PEM file instead of the system's.
-    #[arg(long, value_name = "PEM")]
-    ca_file: Option<PathBuf>,
-}
-
-#[derive(Args)]
-struct Current {
-    /// The version this device runs now.
-    #[arg(long, value_name = "V", value_parser = version)]
-    current_fw: String,
-}
-
-impl Access {
-    fn portal(&self) -> Result<Portal, Failure> {
-        self.portal_for(&self.token()?)
-    }
-
-    fn portal_for(&self, token: &Token) -> Result<Portal, Failure> {
-        Portal::new(portal_url(&self.url)?, token, self.ca_file.as_deref())
-    }
-
-    fn token(&self) -> Result<Token, Failure> {
-        if let Some(path) = &self.token_file {
-            return Token::from_file(path);
-        }
-        let from_environment = || env::var("GATEHOUSE_TOKEN").ok();
-        let Some(token) = self.token.clone().or_else(from_environment) else {
-            let sentence =
-                "a token is needed: pass --token-file or --token, or set GATEHOUSE_TOKEN";
-            return Err(Failure::new(Kind::Usage, sentence));
-        };
-        Token::new(&token)
-    }
-
-    /// So many devices, each with a token of its own.
-    fn members(&self, current_fw: String, devices: usize) -> Result<Vec<Member>, Failure> {
-        let mut members = match &self.token_file {
-            Some(path) => members(path, &current_fw)?,
-            None => vec![Member {
-                token: self.token()?,
-                current_fw,
-            }],
-        };
-        let found = members.len();
-        if found < devices {
-            let sentence = format!(
-                "{devices} devices need {devices} tokens, and there are {found}: put one a line \
-                 into --token-file, or simulate fewer devices"
-            );
-            return Err(Failure::new(Kind::Usage, sentence));
-        }
-        members.truncate(devices);
-        Ok(members)
-    }
-}
-
-fn version(text: &str) -> Result<String, String> {
-    let parsed: Result<Version, _> = text.parse();
-    parsed
-        .map(|_| text.to_owned())
-        .map_err(|invalid| invalid.detail)
-}
-
-fn state(text: &str) -> Result<ReportState, String> {
-    ReportState::parse(text).ok_or_else(|| {
-        "a state is downloading, installing, succeeded, failed or rolled_back".to_owned()
-    })
-}
+use crate::arguments::{Access, Action, Cli, Signing};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -182,23 +31,50 @@ async fn main() -> ExitCode {
 
 async fn perform(action: Action) -> Result<(), Failure> {
     match action {
-        Action::Check { access, current } => {
-            let current_fw = current.current_fw;
-            match access.portal()?.check(&current_fw).await? {
-                Answer::Install(offer) => say(describe(&offer)),
-                Answer::UpToDate { next_poll_s } => say(up_to_date(&current_fw, next_poll_s)),
-            }
-        }
+        Action::Check {
+            access,
+            current,
+            signing,
+            state,
+        } => check(&access, &current.current_fw, signing, state).await?,
         Action::Update {
             access,
             current,
             file,
+            signing,
+            state,
         } => {
-            let waits = growing_waits();
-            let portal = access.portal()?;
-            let outcome =
-                update(&portal, &current.current_fw, &file, &waits, &show_progress).await?;
-            say_outcome(&current.current_fw, &file, outcome);
+            let state = state.map_or_else(|| StateFile::beside(&file), StateFile::at);
+            let guard = signing.keys()?.map(|keys| Guard { keys, state });
+            let (portal, waits) = (access.portal()?, growing_waits());
+            let current_fw = &current.current_fw;
+            let outcome = update(
+                &portal,
+                current_fw,
+                &file,
+                &waits,
+                &show_progress,
+                guard.as_ref(),
+            );
+            say_outcome(current_fw, &file, outcome.await?);
+        }
+        Action::Verify {
+            manifest,
+            keys,
+            hardware,
+            current_fw,
+            state,
+            image,
+        } => {
+            let keys = Keys::from_file(&keys, hardware)?;
+            let memory = memory(&keys, state)?;
+            say(offline::check(
+                &manifest,
+                &keys,
+                current_fw.as_deref(),
+                &memory,
+                image.as_deref(),
+            )?);
         }
         Action::Report {
             access,
@@ -212,14 +88,17 @@ async fn perform(action: Action) -> Result<(), Failure> {
         Action::Simulate {
             access,
             current,
+            signing,
             devices,
             seconds,
             fail_percent,
         } => {
+            let keys = signing.keys()?;
             let members = access.members(current.current_fw, devices as usize)?;
             let portal = access.portal_for(&members[0].token)?;
             let fleet = Fleet {
                 members,
+                keys,
                 fail_percent,
                 first_check_ms: 0..=2_000,
                 poll_ms: 2_000..=6_000,
@@ -230,6 +109,44 @@ async fn perform(action: Action) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+async fn check(
+    access: &Access,
+    current_fw: &str,
+    signing: Signing,
+    state: Option<PathBuf>,
+) -> Result<(), Failure> {
+    let keys = signing.keys()?;
+    let portal = access.portal()?;
+    let offer = match portal.check(current_fw).await? {
+        Answer::Install(offer) => *offer,
+        Answer::UpToDate { next_poll_s } => {
+            say(up_to_date(current_fw, next_poll_s));
+            return Ok(());
+        }
+    };
+    let Some(keys) = keys else {
+        say(describe(&offer));
+        return Ok(());
+    };
+    let memory = memory(&keys, state)?;
+    let waits = growing_waits();
+    let offer = keys
+        .sign_off(&portal, &offer, current_fw, &memory, &waits)
+        .await?;
+    say(describe(&offer));
+    say("both signatures hold");
+    Ok(())
+}
+
+/// What a device remembers, or nothing where no file was named.
+fn memory(keys: &Keys, state: Option<PathBuf>) -> Result<Memory, Failure> {
+    let nothing = keys.no_memory();
+    match state {
+        Some(path) => StateFile::at(path).read(nothing),
+        None => Ok(nothing),
+    }
 }
 
 fn say_outcome(current_fw: &str, file: &Path, outcome: Outcome) {
@@ -264,6 +181,7 @@ fn describe(offer: &Offer) -> String {
         size_bytes,
         sha256,
         next_poll_s,
+        ..
     } = offer;
     format!(
         "install {version}: {file_name}, {size_bytes} bytes, SHA-256 {sha256}\n\

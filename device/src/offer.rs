@@ -1,5 +1,6 @@
 //! What the portal offers, after a look at every member that this program relies on.
 
+use gatehouse_manifest::Claims;
 use gatehouse_types::{Version, firmware::Update, limits};
 use reqwest::Url;
 
@@ -18,6 +19,10 @@ pub struct Offer {
     pub size_bytes: u64,
     /// 64 lower-case hex digits.
     pub sha256: String,
+    /// Where the manifest is that two keys signed, if there is one.
+    pub manifest_url: Option<Url>,
+    /// What the manifest says, once both signatures hold; the members above are then those signed.
+    pub signed: Option<Box<Claims>>,
     /// Ask again after this many seconds.
     pub next_poll_s: u64,
 }
@@ -25,12 +30,11 @@ pub struct Offer {
 impl Offer {
     /// Checks what the portal at `portal` said.
     pub(crate) fn new(update: Update, portal: &Url) -> Result<Self, Failure> {
-        let url = Url::parse(&update.url).map_err(|_| nonsense("url"))?;
-        let is_web = matches!(url.scheme(), "http" | "https") && url.has_host();
-        // The token goes along, and a token that came over TLS must not leave it.
-        if !is_web || (portal.scheme() == "https" && url.scheme() != "https") {
-            return Err(nonsense("url"));
-        }
+        let url = reachable(&update.url, portal).ok_or_else(|| nonsense("url"))?;
+        let manifest_url = match &update.manifest_url {
+            Some(url) => Some(reachable(url, portal).ok_or_else(|| nonsense("manifest_url"))?),
+            None => None,
+        };
         let size_bytes = u64::try_from(update.size_bytes).ok();
         let sha256 = update.sha256.to_ascii_lowercase();
         if sha256.len() != 64 || !sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -48,9 +52,41 @@ impl Offer {
                 .filter(|size| *size > 0)
                 .ok_or_else(|| nonsense("size_bytes"))?,
             sha256,
+            manifest_url,
+            signed: None,
             next_poll_s: update.next_poll_s,
         })
     }
+
+    /// The offer as two keys signed it: their word counts, not the portal's answer.
+    pub(crate) fn with_claims(self, claims: Claims, portal: &Url) -> Result<Self, Failure> {
+        let wrong = |member| {
+            let sentence = format!(
+                "both keys signed a `{member}` that this device cannot use: publish the release \
+                 again, and look at the portal's public_url"
+            );
+            Failure::new(Kind::BadAnswer, sentence)
+        };
+        if claims.size_bytes == 0 {
+            return Err(wrong("size_bytes"));
+        }
+        Ok(Self {
+            version: claims.version.clone(),
+            url: reachable(&claims.download_url, portal).ok_or_else(|| wrong("download_url"))?,
+            size_bytes: claims.size_bytes,
+            sha256: claims.sha256.clone(),
+            signed: Some(Box::new(claims)),
+            ..self
+        })
+    }
+}
+
+/// A web address to which this device may show its token: one that came over TLS must not leave it.
+fn reachable(text: &str, portal: &Url) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    let is_web = matches!(url.scheme(), "http" | "https") && url.has_host();
+    let stays_safe = portal.scheme() != "https" || url.scheme() == "https";
+    (is_web && stays_safe).then_some(url)
 }
 
 fn nonsense(member: &str) -> Failure {
@@ -100,6 +136,8 @@ mod tests {
             ("url", "firmware/x"),
             ("url", "file:///etc/passwd"),
             ("url", "http://portal.example/x"),
+            ("manifest_url", "http://portal.example/x"),
+            ("manifest_url", "manifest"),
             ("size_bytes", "0"),
             ("size_bytes", "-7"),
             ("sha256", "abc"),

@@ -82,13 +82,15 @@ impl PartFile {
     }
 }
 
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+/// The same path with more behind its name.
+pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     PathBuf::from(name)
 }
 
-fn sync_folder(file: &Path) -> io::Result<()> {
+/// Waits until the folder of `file` has it on the disk under its name.
+pub(crate) fn sync_folder(file: &Path) -> io::Result<()> {
     let folder = file
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());

@@ -1,8 +1,9 @@
-//! The portal as a device sees it: three requests.
+//! The portal as a device sees it: four requests.
 
 use std::path::Path;
 use std::time::Duration;
 
+use gatehouse_manifest::{MAX_MANIFEST_BYTES, Refusal};
 use gatehouse_types::firmware::{Report, ReportState, Update};
 use http::header::{AUTHORIZATION, IF_RANGE, RANGE, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
@@ -21,7 +22,7 @@ const ANSWER_LIMIT_BYTES: usize = 64 * 1024;
 #[derive(Debug, Clone)]
 pub enum Answer {
     /// There is something to install.
-    Install(Offer),
+    Install(Box<Offer>),
     /// The device has the newest.
     UpToDate {
         /// Ask again after this many seconds, if the portal said so.
@@ -107,9 +108,9 @@ impl Portal {
         let response = self.send(request, &url).await?;
         match response.status() {
             StatusCode::OK => {
-                let body = short_body(response, &url).await?;
+                let body = beginning(response, &url, ANSWER_LIMIT_BYTES).await?;
                 let update: Update = serde_json::from_slice(&body).map_err(|_| no_portal())?;
-                Offer::new(update, &self.url).map(Answer::Install)
+                Offer::new(update, &self.url).map(|offer| Answer::Install(Box::new(offer)))
             }
             StatusCode::NO_CONTENT => Ok(Answer::UpToDate {
                 next_poll_s: retry_after(response.headers()).map(|wait| wait.as_secs()),
@@ -140,6 +141,45 @@ impl Portal {
             return Ok(());
         }
         Err(refusal(response, &url).await)
+    }
+
+    /// Fetches the manifest at `url`, signed with the project key that has this thumbprint.
+    ///
+    /// # Errors
+    /// When the portal cannot be reached, has none for this device, or sends more than a manifest.
+    pub(crate) async fn manifest(
+        &self,
+        url: &Url,
+        current_fw: &str,
+        thumbprint: &str,
+    ) -> Result<String, Failure> {
+        let mut url = url.clone();
+        if !url.query_pairs().any(|(name, _)| name == "current_fw") {
+            url.query_pairs_mut().append_pair("current_fw", current_fw);
+        }
+        url.query_pairs_mut().append_pair("key", thumbprint);
+        let request = self.http.get(url.clone()).timeout(READ_TIMEOUT);
+        let response = self.send(request, &url).await?;
+        match response.status() {
+            StatusCode::OK => {
+                let body = beginning(response, &url, MAX_MANIFEST_BYTES + 1).await?;
+                if body.len() > MAX_MANIFEST_BYTES {
+                    return Err(Failure::refused(Refusal::TooLong));
+                }
+                String::from_utf8(body).map_err(|_| Failure::refused(Refusal::Malformed))
+            }
+            StatusCode::NO_CONTENT => {
+                let sentence = "the portal signs this release no longer: it was withdrawn or \
+                                halted meanwhile, so ask for updates again later";
+                Err(Failure::new(Kind::NotFound, sentence))
+            }
+            _ => Err(refusal(response, &url).await),
+        }
+    }
+
+    /// Where the portal is.
+    pub(crate) const fn url(&self) -> &Url {
+        &self.url
     }
 
     /// Asks for the image from byte `start` on; the answer is a 200, a 206 or a 416.
@@ -201,9 +241,14 @@ fn authorities(path: &Path) -> Result<Vec<Certificate>, Failure> {
     Ok(found)
 }
 
-async fn short_body(mut response: Response, url: &Url) -> Result<Vec<u8>, Failure> {
+/// Reads on until the end or until `enough_bytes` are there, perhaps a few more.
+async fn beginning(
+    mut response: Response,
+    url: &Url,
+    enough_bytes: usize,
+) -> Result<Vec<u8>, Failure> {
     let mut body = Vec::new();
-    while body.len() < ANSWER_LIMIT_BYTES {
+    while body.len() < enough_bytes {
         let chunk = response.chunk().await;
         let Some(chunk) = chunk.map_err(|error| Failure::transport(&error, url))? else {
             break;
@@ -221,7 +266,9 @@ async fn refusal(response: Response, url: &Url) -> Failure {
     let status = response.status();
     let retry_after = retry_after(response.headers());
     // The status alone says enough when the body is lost or foreign.
-    let body = short_body(response, url).await.unwrap_or_default();
+    let body = beginning(response, url, ANSWER_LIMIT_BYTES)
+        .await
+        .unwrap_or_default();
     let detail = serde_json::from_slice::<Problem>(&body)
         .map_or_else(|_| String::new(), |problem| problem.detail);
     Failure::status(status, &detail, retry_after)

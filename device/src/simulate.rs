@@ -18,14 +18,16 @@ use crate::download::Download;
 use crate::intake::Intake;
 use crate::random::jitter;
 use crate::token::token_file;
-use crate::update::tell;
-use crate::{Answer, Failure, Kind, Offer, Portal, Tally, Token, growing_waits};
+use crate::update::{tell, tell_failure, tell_refusal};
+use crate::{Answer, Failure, Keys, Kind, Memory, Offer, Portal, Tally, Token, growing_waits};
 
 /// How a simulated fleet behaves.
 #[derive(Debug, Clone)]
 pub struct Fleet {
     /// The devices.
     pub members: Vec<Member>,
+    /// The two keys that sign their releases; without them signatures are not checked.
+    pub keys: Option<Keys>,
     /// So many of a hundred updates fail once the image is fetched, 0..=100.
     pub fail_percent: u8,
     /// Each device first asks after so many milliseconds.
@@ -78,6 +80,7 @@ pub async fn simulate(portal: &Portal, fleet: &Fleet, end: impl Future<Output = 
             fleet: Arc::clone(&habits),
             current_fw: current_fw.clone(),
             unconfirmed: None,
+            memory: fleet.keys.as_ref().map(Keys::no_memory),
             tally: Arc::clone(&tally),
         };
         devices.spawn(device.live());
@@ -93,6 +96,8 @@ struct SimulatedDevice {
     current_fw: String,
     /// What it just installed, until the portal has heard the new version.
     unconfirmed: Option<Offer>,
+    /// What it remembers of manifests, when it has keys to check them with.
+    memory: Option<Memory>,
     tally: Arc<Mutex<Tally>>,
 }
 
@@ -113,14 +118,37 @@ impl SimulatedDevice {
         let Answer::Install(offer) = self.check().await? else {
             return Ok(());
         };
+        let offer = self.sign_off(*offer).await?;
         self.try_on(&offer).await?;
         if jitter(&(1..=100)) <= u64::from(self.fleet.fail_percent) {
             return self.come_to_grief(&offer).await;
         }
         sleep(drawn(&self.fleet.restart_ms)).await;
+        if let Some(memory) = &mut self.memory {
+            memory.finish();
+        }
         self.current_fw.clone_from(&offer.version);
         self.unconfirmed = Some(offer);
         self.check().await.map(drop)
+    }
+
+    /// The offer as two keys signed it, or as it came where the fleet has no keys.
+    async fn sign_off(&mut self, offer: Offer) -> Result<Offer, Failure> {
+        let (Some(keys), Some(memory)) = (&self.fleet.keys, &mut self.memory) else {
+            return Ok(offer);
+        };
+        let signed = keys
+            .sign_off(&self.portal, &offer, &self.current_fw, memory, &[])
+            .await;
+        match &signed {
+            Ok(Offer {
+                signed: Some(claims),
+                ..
+            }) => memory.begin(claims),
+            Ok(_) => {}
+            Err(failure) => tell_refusal(&self.portal, &offer.version, failure).await,
+        }
+        signed
     }
 
     /// Asks with the version it runs; the first time with a new one, that confirms the update.
@@ -161,13 +189,8 @@ impl SimulatedDevice {
             progress: &|_, _| {},
         };
         tell(&download, ReportState::Downloading).await;
-        if let Err(failure) = download.run(&mut Intake::discarding()).await {
-            let detail = failure.to_string();
-            // The failure itself is what the tally has to hear of.
-            let _ = self
-                .portal
-                .report(&offer.version, ReportState::Failed, &detail)
-                .await;
+        if let Err(failure) = download.run(&mut Intake::discarding(offer)).await {
+            tell_failure(&self.portal, &offer.version, &failure).await;
             return Err(failure);
         }
         tell(&download, ReportState::Installing).await;

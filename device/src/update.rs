@@ -6,9 +6,10 @@ use std::time::Duration;
 use gatehouse_types::firmware::ReportState;
 
 use crate::download::Download;
+use crate::guard::Permit;
 use crate::intake::Intake;
 use crate::part_file::PartFile;
-use crate::{Answer, Failure, Kind, Portal};
+use crate::{Answer, Failure, Guard, Kind, Portal};
 
 /// How an update ended when nothing went wrong.
 #[derive(Debug)]
@@ -30,45 +31,56 @@ pub enum Outcome {
 /// Asks for an update and installs it to `target`, which keeps its content unless all is well.
 ///
 /// `waits` are those before each further try, see [`crate::growing_waits`]; `progress` is told the
-/// bytes so far and the bytes in all.
+/// bytes so far and the bytes in all. With a `guard` only what its two keys signed is installed.
 ///
 /// # Errors
-/// When the portal refuses, the line is too bad, the image is not the promised one, or `target`
-/// cannot be written; what was fetched stays in `PATH.part` for the next run where it is of use.
+/// When the portal refuses, the line is too bad, the manifest is refused, the image is not the
+/// promised one, or `target` cannot be written; what was fetched stays in `PATH.part` for the next
+/// run where it is of use.
 pub async fn update(
     portal: &Portal,
     current_fw: &str,
     target: &Path,
     waits: &[Duration],
     progress: &(dyn Fn(u64, u64) + Sync),
+    guard: Option<&Guard>,
 ) -> Result<Outcome, Failure> {
     let offer = match portal.check(current_fw).await? {
-        Answer::Install(offer) => offer,
+        Answer::Install(offer) => *offer,
         Answer::UpToDate { next_poll_s } => return Ok(Outcome::UpToDate { next_poll_s }),
     };
+    let permit = match guard {
+        Some(guard) => match guard
+            .permit(portal, &offer, current_fw, target, waits)
+            .await
+        {
+            Ok(permit) => Some(permit),
+            Err(failure) => {
+                tell_refusal(portal, &offer.version, &failure).await;
+                return Err(failure);
+            }
+        },
+        None => None,
+    };
+    let offer = permit.as_ref().map_or(&offer, |permit| &permit.offer);
     let download = Download {
         portal,
-        offer: &offer,
+        offer,
         waits,
         progress,
     };
-    match fetch_and_install(&download, target).await {
-        Ok(()) => {
-            let unreported = confirm(portal, &offer.version).await.err();
-            Ok(Outcome::Installed {
-                version: offer.version,
-                unreported,
-            })
-        }
-        Err(failure) => {
-            let detail = failure.to_string();
-            // The failure itself is what the caller has to hear of.
-            let _ = portal
-                .report(&offer.version, ReportState::Failed, &detail)
-                .await;
-            Err(failure)
-        }
+    let version = offer.version.clone();
+    let fetched = fetch_and_install(&download, target).await;
+    let installed = fetched.and_then(|()| permit.map_or(Ok(()), Permit::installed));
+    if let Err(failure) = installed {
+        tell_failure(portal, &version, &failure).await;
+        return Err(failure);
     }
+    let unreported = confirm(portal, &version).await.err();
+    Ok(Outcome::Installed {
+        version,
+        unreported,
+    })
 }
 
 /// The new image speaks up: only that shows the portal that it runs.
@@ -81,7 +93,9 @@ async fn fetch_and_install(download: &Download<'_>, target: &Path) -> Result<(),
     let unusable = |cause| Failure::local("write", target, &cause);
     let part = PartFile::beside(target);
     let file = part.open(&download.offer.sha256)?;
-    let mut intake = Intake::resuming(file.into()).await.map_err(unusable)?;
+    let mut intake = Intake::resuming(download.offer, file.into())
+        .await
+        .map_err(unusable)?;
     tell(download, ReportState::Downloading).await;
     if let Err(failure) = download.run(&mut intake).await {
         if failure.kind() == Kind::BadImage {
@@ -100,4 +114,17 @@ pub(crate) async fn tell(download: &Download<'_>, state: ReportState) {
         .portal
         .report(&download.offer.version, state, "")
         .await;
+}
+
+/// Reports why nothing was fetched, unless the signing is only late: then the release is not to blame.
+pub(crate) async fn tell_refusal(portal: &Portal, version: &str, failure: &Failure) {
+    if !failure.kind().is_passing() {
+        tell_failure(portal, version, failure).await;
+    }
+}
+
+/// Reports why an update failed; the failure itself is what the caller has to hear of.
+pub(crate) async fn tell_failure(portal: &Portal, version: &str, failure: &Failure) {
+    let detail = failure.to_string();
+    let _ = portal.report(version, ReportState::Failed, &detail).await;
 }

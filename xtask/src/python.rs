@@ -47,7 +47,9 @@ impl Environment {
                 )?;
             }
             let mut pip = process::command(self.program("pip"));
-            pip.args(["install", "--quiet", "--disable-pip-version-check", "-r"])
+            // The lists are whole, and what a package of 2017 asks for no longer builds.
+            pip.args(["install", "--quiet", "--disable-pip-version-check"])
+                .args(["--no-deps", "-r"])
                 .arg(project::root().join(self.requirements));
             process::run(&mut pip)?;
             Ok(std::fs::write(&stamp_file, &wanted)?)

@@ -65,6 +65,22 @@ const ESPTOOL: Environment = Environment {
     requirements: "crates/core/tests/esptool/requirements.txt",
     reason: "the vendor's reader of ESP images, which ours is compared with",
 };
+const MANIFEST_EXAMPLES: Need = Need {
+    packages: &["gcc", "libc6-dev", "libssl-dev"],
+    reason: "the example in C that checks a release manifest is compiled and tried",
+};
+const MANIFEST_PYTHON: Environment = Environment {
+    name: "manifest",
+    requirements: "docs/devices/requirements.txt",
+    reason: "the example in Python that checks a release manifest is tried",
+};
+const ONEID: Environment = Environment {
+    name: "oneid",
+    requirements: "server/tests/clients/oneid/requirements.txt",
+    reason: "the original's SDK, which judges our manifests and our co-signer",
+};
+/// A header of OpenSSL 3, as Debian has it.
+const OPENSSL_HEADER: &str = "/usr/include/openssl/core_names.h";
 /// Programs of those packages, which are not in the `PATH` of every user.
 const FIREWALL_PROGRAMS: [&str; 5] = ["nft", "iptables", "conntrack", "ip", "unshare"];
 const CLIENT_PROGRAMS: [&str; 5] = ["swupdate", "rauc", "mksquashfs", "openssl", "curl"];
@@ -105,6 +121,8 @@ pub(crate) fn for_testing() -> Result<()> {
     install_for_some_tests(CLIENTS, &CLIENT_PROGRAMS, "the tests with those programs");
     install_for_some_tests(PROXIES, &PROXY_PROGRAMS, "the tests behind a proxy");
     build_hawkbit_client();
+    install_manifest_examples();
+    install_oneid();
     install_esptool();
     install_wasm_opt()?;
     npm::install("end2end", "Playwright and axe for the browser tests")?;
@@ -130,6 +148,32 @@ fn build_hawkbit_client() {
     if let Err(error) = build {
         note(&format!(
             "{error:#}; the tests with the hawkbit crate are skipped"
+        ));
+    }
+}
+
+/// The tests that need them say so themselves and count as skipped.
+fn install_manifest_examples() {
+    let compiles = find("cc").is_some() && Path::new(OPENSSL_HEADER).exists();
+    let compiler = if compiles {
+        Ok(())
+    } else {
+        install(&[MANIFEST_EXAMPLES])
+    };
+    for missing in [compiler, MANIFEST_PYTHON.install()] {
+        if let Err(error) = missing {
+            note(&format!(
+                "{error:#}; an example that checks release manifests is not tried"
+            ));
+        }
+    }
+}
+
+/// The tests that need it say so themselves and count as skipped.
+fn install_oneid() {
+    if let Err(error) = ONEID.install() {
+        note(&format!(
+            "{error:#}; the tests with the original's SDK are skipped"
         ));
     }
 }

@@ -6,7 +6,12 @@ use std::process::{Command, Output};
 use crate::support::{Image, NEW_VERSION, OLD_VERSION, Stage, TOKEN, start};
 use axum::http::StatusCode;
 
-async fn run(arguments: &[&str], token: Option<&str>) -> Output {
+/// What is said where no keys were given.
+const UNCHECKED: &str =
+    "gatehouse-device: signatures are not checked; pass the project's keys with --keys\n";
+
+/// Runs the program, which never shows the token.
+pub(crate) async fn run(arguments: &[&str], token: Option<&str>) -> Output {
     let mut program = Command::new(env!("CARGO_BIN_EXE_gatehouse-device"));
     program.args(arguments).env_remove("GATEHOUSE_TOKEN");
     if let Some(token) = token {
@@ -20,11 +25,11 @@ async fn run(arguments: &[&str], token: Option<&str>) -> Output {
     output
 }
 
-fn said(output: &Output) -> &str {
+pub(crate) fn said(output: &Output) -> &str {
     str::from_utf8(&output.stdout).unwrap()
 }
 
-fn complaint(output: &Output) -> &str {
+pub(crate) fn complaint(output: &Output) -> &str {
     str::from_utf8(&output.stderr).unwrap()
 }
 
@@ -88,7 +93,7 @@ async fn update_writes_the_file_with_a_token_from_a_file() {
     let something = arguments(OLD_VERSION);
     let output = run(&something.each_ref().map(String::as_str), None).await;
     assert_eq!(said(&output), format!("installed 1.1.0 to {target}\n"));
-    assert_eq!(complaint(&output), "");
+    assert_eq!(complaint(&output), UNCHECKED);
     assert_eq!(fs::read(target).unwrap(), stage.image);
 }
 
@@ -109,8 +114,9 @@ async fn a_failed_update_exits_with_1_and_one_sentence() {
     ];
     let output = run(&arguments, Some(TOKEN)).await;
     assert_eq!(output.status.code(), Some(1));
-    assert!(complaint(&output).starts_with("gatehouse-device: the image is not the one"));
-    assert_eq!(complaint(&output).lines().count(), 1);
+    let sentence = complaint(&output).strip_prefix(UNCHECKED).unwrap();
+    assert!(sentence.starts_with("gatehouse-device: the image is not the one"));
+    assert_eq!(sentence.lines().count(), 1);
     assert_eq!(said(&output), "");
     assert!(!fs::exists(target).unwrap());
 }
@@ -238,4 +244,7 @@ async fn every_help_has_an_example() {
         let example = format!("Example:\n  gatehouse-device {command} --url");
         assert!(said(&output).contains(&example), "{command}");
     }
+    let output = run(&["verify", "--help"], None).await;
+    let example = "Example:\n  gatehouse-device verify manifest.json --keys";
+    assert!(said(&output).contains(example));
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::signed::later;
 use crate::support::{Image, NEW_VERSION, OLD_VERSION, Stage, TOKEN, start};
+use crate::vendor::Vendor;
 use axum::http::StatusCode;
 use gatehouse_device::simulate::{Fleet, Member, simulate};
 use gatehouse_device::{Kind, Tally, Token};
@@ -15,6 +17,7 @@ fn tireless(devices: usize) -> Fleet {
     };
     Fleet {
         members: vec![member; devices],
+        keys: None,
         fail_percent: 0,
         first_check_ms: 0..=0,
         poll_ms: 0..=0,
@@ -118,4 +121,43 @@ async fn refused_checks_are_counted_by_their_kind() {
     let (_, tally) = live(stage, 1, asked_thrice).await;
     assert!(tally.errors(Kind::Unauthorized) >= 2, "{tally}");
     assert_eq!(tally.checks(), 0);
+}
+
+/// Devices that check what two keys sign.
+fn careful(devices: usize) -> Fleet {
+    let folder = tempfile::tempdir().unwrap();
+    Fleet {
+        keys: Some(Vendor::default().keys(folder.path())),
+        ..tireless(devices)
+    }
+}
+
+#[tokio::test]
+async fn every_device_of_a_careful_fleet_fetches_a_manifest_of_its_own() {
+    let all_succeeded = |stage: &Stage| count(&stage.reported(), "succeeded") == 5;
+    let (stage, tally) = live_as(&careful(5), Stage::signing([]), all_succeeded).await;
+    assert_eq!(stage.manifest_requests.lock().unwrap().len(), 5);
+    assert_eq!(tally.errors(Kind::Refused), 0, "{tally}");
+}
+
+#[tokio::test]
+async fn a_careful_device_installs_nothing_that_a_thief_signed_alone() {
+    let stage = Stage {
+        vendor: Some(Vendor::with_keys([1; 32], [9; 32])),
+        ..Stage::with([])
+    };
+    let refused_often = |stage: &Stage| count(&stage.reported(), "failed") >= 3;
+    let (stage, tally) = live_as(&careful(1), stage, refused_often).await;
+    assert!(tally.errors(Kind::Refused) >= 2, "{tally}");
+    assert_eq!(tally.updates(), 0);
+    assert!(stage.ranges().is_empty());
+}
+
+#[tokio::test]
+async fn a_careful_device_asks_again_when_the_co_signer_was_down() {
+    let stage = Stage::signing([]);
+    stage.manifest_orders.lock().unwrap().push_back(later());
+    let (stage, tally) = live_as(&careful(1), stage, newest_was_asked_for).await;
+    assert_eq!(tally.errors(Kind::Busy), 1);
+    assert_eq!(stage.reported(), ["downloading", "installing", "succeeded"]);
 }

@@ -2,6 +2,10 @@
 
 mod command_line;
 mod fleet;
+mod offline;
+mod refusing;
+mod signed;
 mod support;
 mod tls;
 mod updating;
+mod vendor;

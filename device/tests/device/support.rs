@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
+use crate::vendor::Vendor;
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Query, State};
+use axum::extract::{Query, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -47,9 +48,18 @@ pub(crate) struct Stage {
     pub(crate) orders: Mutex<VecDeque<Image>>,
     /// Answers every check with this status instead.
     pub(crate) check_status: Option<StatusCode>,
+    /// Signs its releases; without it the portal names no manifest.
+    pub(crate) vendor: Option<Vendor>,
+    /// One for each request for the manifest; a good one of its own when none is left.
+    pub(crate) manifest_orders: Mutex<VecDeque<Response>>,
+    /// The query of each request for the manifest.
+    pub(crate) manifest_requests: Mutex<Vec<String>>,
+    /// Whether the answer to a check tells another image than the manifest.
+    pub(crate) lies: bool,
     /// `Range` and `If-Range` of each request for the image.
     pub(crate) image_requests: Mutex<Vec<(Option<String>, Option<String>)>>,
     pub(crate) reports: Mutex<Vec<(String, String)>>,
+    pub(crate) reported_versions: Mutex<Vec<String>>,
     pub(crate) checked_versions: Mutex<Vec<String>>,
     pub(crate) address: Mutex<Option<SocketAddr>>,
 }
@@ -61,6 +71,14 @@ impl Stage {
             image: (0..10_000_u32).map(|number| (number % 251) as u8).collect(),
             orders: Mutex::new(orders.into_iter().collect()),
             ..Self::default()
+        }
+    }
+
+    /// The same, with two keys that sign its releases.
+    pub(crate) fn signing(orders: impl IntoIterator<Item = Image>) -> Self {
+        Self {
+            vendor: Some(Vendor::default()),
+            ..Self::with(orders)
         }
     }
 
@@ -83,6 +101,10 @@ impl Stage {
         ranges.collect()
     }
 
+    pub(crate) fn manifest_url(&self) -> String {
+        format!("{}/api/v1/device/manifest", self.url())
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address.lock().unwrap().unwrap())
     }
@@ -92,6 +114,7 @@ impl Stage {
 pub(crate) fn routes(stage: &Arc<Stage>) -> Router {
     Router::new()
         .route("/api/v1/device/update", get(check))
+        .route("/api/v1/device/manifest", get(manifest))
         .route("/api/v1/device/report", post(report))
         .route("/firmware/lamp/lamp.bin", get(image))
         .with_state(Arc::clone(stage))
@@ -143,17 +166,44 @@ async fn check(
         size_bytes: i64::try_from(stage.image.len()).unwrap(),
         sha256: stage.sha256(),
         md5: "0".repeat(32),
-        manifest_url: None,
+        manifest_url: stage.vendor.as_ref().map(|_| stage.manifest_url()),
         next_poll_s: 3_600,
     };
+    if stage.lies {
+        return axum::Json(Update {
+            url: format!("{}/firmware/lamp/other.bin", stage.url()),
+            size_bytes: 7,
+            sha256: "ab".repeat(32),
+            ..update
+        })
+        .into_response();
+    }
     axum::Json(update).into_response()
+}
+
+async fn manifest(
+    State(stage): State<Arc<Stage>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    assert_eq!(headers["authorization"], format!("Bearer {TOKEN}"));
+    stage
+        .manifest_requests
+        .lock()
+        .unwrap()
+        .push(query.unwrap_or_default());
+    if let Some(order) = stage.manifest_orders.lock().unwrap().pop_front() {
+        return order;
+    }
+    let vendor = stage.vendor.as_ref().unwrap();
+    vendor.sign(&vendor.claims(&stage)).into_response()
 }
 
 async fn report(
     State(stage): State<Arc<Stage>>,
     axum::Json(report): axum::Json<Report>,
 ) -> StatusCode {
-    assert_eq!(report.version, NEW_VERSION);
+    stage.reported_versions.lock().unwrap().push(report.version);
     let report = (report.state.as_str().to_owned(), report.detail);
     stage.reports.lock().unwrap().push(report);
     StatusCode::NO_CONTENT

@@ -54,6 +54,7 @@ impl Bench {
             &self.target(),
             &waits,
             &|_, _| {},
+            None,
         )
         .await
     }
@@ -79,6 +80,8 @@ impl Bench {
             self.stage.reported(),
             ["downloading", "installing", "succeeded"]
         );
+        let about = self.stage.reported_versions.lock().unwrap();
+        assert!(about.iter().all(|version| version == NEW_VERSION));
         let versions = self.stage.checked_versions.lock().unwrap();
         let latest = &versions[versions.len() - 2..];
         assert_eq!(latest, [OLD_VERSION, NEW_VERSION], "the new image asked");
@@ -111,16 +114,31 @@ async fn progress_ends_with_the_whole_image() {
     let bench = Bench::with([]).await;
     let seen = Mutex::new(Vec::new());
     let note = |so_far, all| seen.lock().unwrap().push((so_far, all));
-    update(&bench.portal, OLD_VERSION, &bench.target(), &[], &note)
-        .await
-        .unwrap();
+    update(
+        &bench.portal,
+        OLD_VERSION,
+        &bench.target(),
+        &[],
+        &note,
+        None,
+    )
+    .await
+    .unwrap();
     assert_eq!(seen.lock().unwrap().last(), Some(&(10_000, 10_000)));
 }
 
 #[tokio::test]
 async fn a_device_with_the_newest_touches_nothing() {
     let bench = Bench::with([]).await;
-    let outcome = update(&bench.portal, NEW_VERSION, &bench.target(), &[], &|_, _| {}).await;
+    let outcome = update(
+        &bench.portal,
+        NEW_VERSION,
+        &bench.target(),
+        &[],
+        &|_, _| {},
+        None,
+    )
+    .await;
     assert!(matches!(
         outcome.unwrap(),
         Outcome::UpToDate {

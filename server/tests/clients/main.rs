@@ -6,6 +6,8 @@
 mod curl;
 mod esp_idf;
 mod hawkbit;
+mod manifest_examples;
+mod oneid;
 mod programs;
 mod rauc;
 mod swu;
@@ -24,7 +26,7 @@ struct Suite {
     stories: &'static [(&'static str, fn())],
 }
 
-const SUITES: [Suite; 5] = [
+const SUITES: [Suite; 8] = [
     Suite {
         name: "curl",
         needs: &["curl"],
@@ -39,6 +41,21 @@ const SUITES: [Suite; 5] = [
         name: "hawkbit",
         needs: &[programs::HAWKBIT_CLIENT],
         stories: &hawkbit::STORIES,
+    },
+    Suite {
+        name: "manifest_in_c",
+        needs: &["cc", programs::OPENSSL_HEADERS],
+        stories: &manifest_examples::C_STORIES,
+    },
+    Suite {
+        name: "manifest_in_python",
+        needs: &[programs::PYTHON],
+        stories: &manifest_examples::PYTHON_STORIES,
+    },
+    Suite {
+        name: "oneid",
+        needs: &[programs::ONEID, programs::COSIGNER, "curl"],
+        stories: &oneid::STORIES,
     },
     Suite {
         name: "rauc",
