@@ -1,4 +1,4 @@
-# One image with the portal, the router daemon and the reference device.
+# One image with the portal, the router daemon, the co-signer and the reference device.
 #
 #   docker build -t gatehouse .
 #   docker run --rm -p 127.0.0.1:3000:3000 -v gatehouse-data:/data gatehouse
@@ -16,12 +16,12 @@ WORKDIR /src
 COPY . .
 RUN cargo xtask site
 RUN GATEHOUSE_SITE_DIR=/src/target/site cargo build --release --locked \
-      --package gatehouse-server --package gatehouse-routerd --package gatehouse-device
+      --package gatehouse-server --package gatehouse-routerd --package gatehouse-cosigner --package gatehouse-device
 
 FROM debian:bookworm-slim
 RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin gatehouse \
  && install --directory --owner gatehouse --group gatehouse --mode 0700 /data
-COPY --from=build /src/target/release/gatehouse /src/target/release/gatehouse-routerd /src/target/release/gatehouse-device /usr/local/bin/
+COPY --from=build /src/target/release/gatehouse /src/target/release/gatehouse-routerd /src/target/release/gatehouse-cosigner /src/target/release/gatehouse-device /usr/local/bin/
 USER gatehouse
 VOLUME /data
 ENV GATEHOUSE_DATA_DIR=/data GATEHOUSE_LISTEN=0.0.0.0:3000

@@ -25,6 +25,17 @@ pub(crate) fn release(project: &str, version: &str) -> Way {
     self::project(project).below("releases").below(version)
 }
 
+/// The page of a project's keys.
+pub(crate) fn keys(project: &str) -> Way {
+    self::project(project).below("keys")
+}
+
+/// What a device of the project trusts, as a file of this format.
+pub(crate) fn key_file(project: &str, format: &str) -> Way {
+    let keys = Way::to("/api/v1/projects").below(project).below("keys");
+    keys.with("format", format)
+}
+
 /// The list of a project's devices.
 pub(crate) fn devices(project: &str) -> Way {
     self::project(project).below("devices")

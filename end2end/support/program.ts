@@ -12,6 +12,7 @@ export const binaries = {
   portal: process.env.GATEHOUSE_BIN ?? debugBuild('gatehouse'),
   router: process.env.ROUTERD_BIN ?? debugBuild('gatehouse-routerd'),
   device: process.env.DEVICE_BIN ?? debugBuild('gatehouse-device'),
+  cosigner: process.env.COSIGNER_BIN ?? debugBuild('gatehouse-cosigner'),
 };
 
 /** A firmware image of version 1.1.0; by hand `cargo xtask image lamp.bin --version 1.1.0` makes one. */

@@ -211,6 +211,7 @@ async function adminPages(portal: Portal, owner: Account, { device }: { device: 
     stop('admin-sessions', '/sessions', 'Sessions', 'Sesiones'),
     stop('projects', '/admin/projects', 'Projects', 'Proyectos'),
     stop('project', project, 'Demo lamp'),
+    stop('project-keys', `${project}/keys`, 'Keys of Demo lamp', 'Claves de Demo lamp'),
     stop('project-steps', '/admin/projects/demo-two-people', 'Two people'),
     stop('project-refused', '/admin/projects/demo-two-people?error=invalid&field=delivery.poll_s&poll_s=1', 'Two people'),
     stop('release-waits', '/admin/projects/demo-two-people/releases/1.1.0', 'demo-two-people 1.1.0'),

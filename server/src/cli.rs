@@ -1,7 +1,9 @@
 //! The command line of `gatehouse`: its words only, no deeds.
 
+mod project;
 mod router;
 
+pub use project::{Keys, ProjectCommand};
 pub use router::{RouterCommand, Send};
 
 use std::path::PathBuf;
@@ -51,6 +53,23 @@ pub enum Command {
         /// What to do with router daemons.
         #[command(subcommand)]
         command: RouterCommand,
+    },
+    /// Look after firmware projects from the terminal
+    #[command(after_help = "Example:\n  gatehouse project keys lamp --format pem")]
+    Project {
+        /// What to do with projects.
+        #[command(subcommand)]
+        command: ProjectCommand,
+    },
+    /// Print what a co-signer has to know of this portal, and how the co-signer is
+    #[command(
+        name = "cosigner",
+        after_help = "Example:\n  gatehouse cosigner --data-dir /var/lib/gatehouse"
+    )]
+    CoSigner {
+        /// The configuration.
+        #[command(flatten)]
+        flags: Flags,
     },
     /// Bring the database to the schema of this version
     #[command(after_help = "Example:\n  gatehouse migrate --data-dir /var/lib/gatehouse")]

@@ -13,20 +13,19 @@ use gatehouse_core::{
 use gatehouse_storage::{FileBlobs, StoreHandle};
 use gatehouse_types::codes;
 use http::StatusCode;
-use tokio::{
-    task::JoinHandle,
-    time::{Instant, MissedTickBehavior, interval_at},
-};
+use tokio::task::JoinHandle;
 use tower_http::csrf::CsrfLayer;
 
 use crate::{
     api,
     config::Config,
+    cosigner::{self, InProcess},
     ddi, dialects,
     firmware::{self, ImageCache},
     http::{assets, front::Front, problem::Problem, request_id::RequestIds},
     keys, lock,
     refusal::Refusal,
+    rounds::{every, every_after},
     router_link::DaemonLink,
     state::{AppState, Inner},
     system::{SystemClock, SystemRng},
@@ -44,6 +43,8 @@ pub struct Installation {
     pub blobs: Arc<dyn Blobs>,
     /// What the operator decided.
     pub config: Config,
+    /// Who signs manifests beside the portal, where that is this process.
+    own_cosigner: Option<Arc<InProcess>>,
     /// Keeps a second process out of a SQLite data folder.
     _lock: Option<lock::DataLock>,
 }
@@ -61,6 +62,7 @@ impl Installation {
         store.migrate().await.map_err(refuse)?;
         let secret = keys::load_or_create(&config.data_dir, || random_bytes(&SystemRng))?;
         let blobs: Arc<dyn Blobs> = Arc::new(FileBlobs::open(&config.blob_dir).map_err(refuse)?);
+        let cosigner = cosigner::open(&config)?;
         let ports = Ports {
             store: store.store(),
             blobs: blobs.clone(),
@@ -69,6 +71,7 @@ impl Installation {
                 rng: Arc::new(SystemRng),
             }),
             webhooks: Arc::new(HttpWebhooks::new(&config)?),
+            cosigner: cosigner.port,
             clock: Arc::new(SystemClock),
             rng: Arc::new(SystemRng),
         };
@@ -76,6 +79,10 @@ impl Installation {
             secret,
             webhook_secret: config
                 .webhook_secret
+                .as_ref()
+                .map(|secret| secret.expose().to_owned()),
+            project_key_secret: config
+                .project_key_secret
                 .as_ref()
                 .map(|secret| secret.expose().to_owned()),
             firmware: FirmwareSettings {
@@ -91,6 +98,7 @@ impl Installation {
             store,
             blobs,
             config,
+            own_cosigner: cosigner.in_process,
             _lock: lock,
         })
     }
@@ -136,7 +144,8 @@ impl Installation {
 
     /// Starts what goes on without anybody asking; it ends with the handles.
     pub fn start_background(&self) -> Vec<JoinHandle<()>> {
-        let (keeper, reconciler, follower, teller, flusher, roller, fleet_follower) = (
+        let (keeper, reconciler, follower, teller, flusher, roller, presenter, fleet_follower) = (
+            self.portal.clone(),
             self.portal.clone(),
             self.portal.clone(),
             self.portal.clone(),
@@ -182,12 +191,24 @@ impl Installation {
                 let portal = roller.clone();
                 async move { portal.firmware.keep_rollouts().await }
             }),
+            every(
+                Duration::from_secs(2),
+                "show what was published to the co-signer",
+                move || {
+                    let portal = presenter.clone();
+                    async move {
+                        portal.firmware.present_publications().await;
+                        Ok(())
+                    }
+                },
+            ),
             self.start_loading_fleet(),
             self.start_probes(),
             self.start_wakes(),
             self.start_upkeep(),
             self.start_upload_sweep(),
             self.start_scrub(),
+            self.start_settling(),
         ]
     }
 
@@ -265,6 +286,18 @@ impl Installation {
         })
     }
 
+    /// A co-signer elsewhere does that by itself.
+    fn start_settling(&self) -> JoinHandle<()> {
+        const MINUTE: Duration = Duration::from_mins(1);
+        let cosigner = self.own_cosigner.clone();
+        every(MINUTE, "settle the co-signer's record", move || {
+            if let Some(cosigner) = &cosigner {
+                cosigner.settle();
+            }
+            async { Ok(()) }
+        })
+    }
+
     /// Once a day, and not while the portal starts.
     fn start_upkeep(&self) -> JoinHandle<()> {
         const FIRST: Duration = Duration::from_mins(5);
@@ -339,36 +372,6 @@ fn router(state: AppState, public_url: &str) -> Result<Router, Refusal> {
         .method_not_allowed_fallback(|| async { crate::http::problem::method_not_allowed() })
         .layer(csrf)
         .with_state(state))
-}
-
-fn every<F, W>(period: Duration, what: &'static str, work: F) -> JoinHandle<()>
-where
-    F: Fn() -> W + Send + 'static,
-    W: Future<Output = gatehouse_core::Result<()>> + Send,
-{
-    every_after(Duration::ZERO, period, what, work)
-}
-
-fn every_after<F, W>(
-    first: Duration,
-    period: Duration,
-    what: &'static str,
-    work: F,
-) -> JoinHandle<()>
-where
-    F: Fn() -> W + Send + 'static,
-    W: Future<Output = gatehouse_core::Result<()>> + Send,
-{
-    tokio::spawn(async move {
-        let mut ticks = interval_at(Instant::now() + first, period);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            if let Err(error) = work().await {
-                tracing::warn!(%error, "could not {what}; trying again");
-            }
-        }
-    })
 }
 
 fn refuse(error: impl std::error::Error) -> Refusal {

@@ -5,6 +5,7 @@
 //! mean together. To add a key: name it in [`keys`], read it in [`Config::read`], print it in
 //! [`Config::print`], and give it a flag in `cli.rs` unless it is secret.
 
+mod cosigner;
 mod keys;
 mod layers;
 mod sendfile;
@@ -23,6 +24,7 @@ use ipnet::IpNet;
 
 use crate::cli::Flags;
 use crate::refusal::Refusal;
+pub use cosigner::{CoSignerAt, CoSignerService};
 use layers::Layers;
 pub use sendfile::{Sendfile, SendfileHeader};
 
@@ -70,6 +72,10 @@ pub struct Config {
     pub webhook_ca_file: Option<PathBuf>,
     /// The keys of home backends come from it; 16 bytes or more.
     pub webhook_secret: Option<Secret>,
+    /// Who signs manifests beside the portal.
+    pub cosigner: CoSignerAt,
+    /// Seals the private keys of projects instead of `keys/secret.bin`; 16 bytes or more.
+    pub project_key_secret: Option<Secret>,
     /// How log lines look.
     pub log_format: LogFormat,
     /// Which events are logged, as `tracing` directives.
@@ -155,6 +161,7 @@ impl Config {
         let config = Self::read(&layers)?;
         config.refuse_plain_http_in_public()?;
         config.refuse_sendfile_for_nobody()?;
+        config.refuse_a_cosigner_in_the_clear()?;
         Ok(config)
     }
 
@@ -193,6 +200,8 @@ impl Config {
             webhook_networks: layers.list("wake.webhook_networks", values::proxy_network)?,
             webhook_ca_file: layers.text("wake.webhook_ca_file")?.map(PathBuf::from),
             webhook_secret: read_secret(layers, "wake.webhook_secret")?,
+            cosigner: cosigner::read(layers, &data_dir)?,
+            project_key_secret: read_secret(layers, "firmware.project_key_secret")?,
             log_format: layers
                 .choice("log.format", &LOG_FORMATS)?
                 .unwrap_or(LogFormat::Text),
@@ -220,6 +229,18 @@ impl Config {
             ));
         }
         Ok(())
+    }
+
+    fn refuse_a_cosigner_in_the_clear(&self) -> Result<(), Refusal> {
+        match &self.cosigner {
+            CoSignerAt::Service(service) if service.is_open_to_ears() && !self.insecure_http => {
+                Err(Refusal::new(format!(
+                    "cosigner.url {} is not on this machine, so it must be https://. Give the co-signer a certificate, or pass --insecure-http.",
+                    service.url
+                )))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Answers what links and cookies are made for, given the address that was really bound.
@@ -290,6 +311,20 @@ impl Config {
         }
         if let Some(file) = &self.webhook_ca_file {
             put("wake.webhook_ca_file", shown(file));
+        }
+        match &self.cosigner {
+            CoSignerAt::InProcess { dir } => put("cosigner.dir", shown(dir)),
+            CoSignerAt::Service(service) => {
+                put("cosigner.url", service.url.clone().into());
+                if let Some(file) = &service.ca_file {
+                    put("cosigner.ca_file", shown(file));
+                }
+                let timeout_ms = i64::try_from(service.timeout.as_millis()).unwrap_or(i64::MAX);
+                put("cosigner.timeout_ms", timeout_ms.into());
+            }
+        }
+        if self.project_key_secret.is_some() {
+            put("firmware.project_key_secret", HIDDEN.into());
         }
         put("wake.webhook_origins", texts(&self.webhook_origins));
         put("wake.webhook_networks", texts(&self.webhook_networks));

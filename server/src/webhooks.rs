@@ -53,7 +53,7 @@ impl HttpWebhooks {
             roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
         };
         if let Some(file) = &config.webhook_ca_file {
-            add_authorities(&mut roots, file)?;
+            add_authorities(&mut roots, "wake.webhook_ca_file", file)?;
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = ClientConfig::builder_with_provider(provider)
@@ -142,10 +142,18 @@ impl Webhooks for HttpWebhooks {
     }
 }
 
-fn add_authorities(roots: &mut RootCertStore, file: &Path) -> Result<(), Refusal> {
+/// Believes the certificates of the file that the configuration's `key` names.
+///
+/// # Errors
+/// A sentence when the file holds none.
+pub(crate) fn add_authorities(
+    roots: &mut RootCertStore,
+    key: &str,
+    file: &Path,
+) -> Result<(), Refusal> {
     let refuse = |why: &dyn std::fmt::Display| {
         Refusal::new(format!(
-            "wake.webhook_ca_file {} holds no certificates in PEM form ({why}).",
+            "{key} {} holds no certificates in PEM form ({why}).",
             file.display()
         ))
     };

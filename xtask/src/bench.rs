@@ -4,13 +4,14 @@
 //! cores, so ratios within one run mean more than the figures themselves. To add a figure, write
 //! a function that returns its [`Row`] into the file of its group and call it in [`measure`].
 //! Figures of the router daemon and the kernel's packet filter are a group of their own, [`firewall`],
-//! and so are those of a portal with a million devices, [`fleet`].
+//! and so are those of a portal with a million devices, [`fleet`], and of signed [`manifests`].
 
 mod downloads;
 pub(crate) mod firewall;
 mod flask;
 mod fleet;
 mod load;
+mod manifests;
 mod nginx;
 mod page_weight;
 mod pages;
@@ -45,6 +46,8 @@ pub(crate) enum Group {
     Firewall,
     /// Devices that ask what to install, with a thousand and with a million of them.
     Fleet,
+    /// Devices that fetch a release's manifest with its two signatures.
+    Manifests,
 }
 
 /// Builds, measures, prints a table for each group (or the one that is wanted) and writes it to
@@ -65,6 +68,9 @@ pub(crate) fn bench(seconds: u32, only: Option<Group>) -> Result<()> {
     }
     if is_wanted(Group::Fleet) {
         fleet::rows(seconds)?;
+    }
+    if is_wanted(Group::Manifests) {
+        manifests::rows(seconds)?;
     }
     Ok(())
 }

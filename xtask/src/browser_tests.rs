@@ -15,7 +15,7 @@ use crate::step::step;
 use crate::summary::Count;
 use crate::test::{Findings, Suite};
 
-/// Runs the browser tests against the development build of portal, daemon and device.
+/// Runs the browser tests against the development build of portal, daemon, device and co-signer.
 ///
 /// # Errors
 /// When Playwright cannot be started or leaves no report behind.
@@ -33,6 +33,10 @@ pub(crate) fn run() -> Result<Findings> {
         .env("GATEHOUSE_BIN", project::binary("debug", "gatehouse"))
         .env("ROUTERD_BIN", project::binary("debug", "gatehouse-routerd"))
         .env("DEVICE_BIN", project::binary("debug", "gatehouse-device"))
+        .env(
+            "COSIGNER_BIN",
+            project::binary("debug", "gatehouse-cosigner"),
+        )
         .env("ESP_IMAGE", image_file);
     if let Some(chromium) = setup::chromium() {
         playwright.env("CHROMIUM", chromium);

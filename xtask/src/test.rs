@@ -76,7 +76,7 @@ pub(crate) fn test() -> Result<()> {
         Ok(()) => {
             findings.append(rust_tests(), "Rust tests");
             findings.append(browser_tests::run(), "browser tests");
-            findings.append(fuzz::findings(FUZZ_SECONDS), "fuzzing the router link");
+            findings.append(fuzz::findings(FUZZ_SECONDS), "fuzzing what strangers send");
         }
         Err(error) => findings.append(Err(error), "installing and building"),
     }

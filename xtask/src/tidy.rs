@@ -3,6 +3,7 @@
 //! A new rule is a function that returns one line for each violation, and an entry in [`tidy`].
 
 mod dependencies;
+mod documents;
 mod sources;
 
 use std::collections::BTreeSet;
@@ -18,6 +19,7 @@ use crate::project;
 /// When there is one, or the repository cannot be read.
 pub(crate) fn tidy() -> Result<()> {
     let mut violations = dependencies::violations()?;
+    violations.extend(documents::violations()?);
     violations.extend(sources::violations()?);
     violations.extend(migration_violations()?);
     if violations.is_empty() {

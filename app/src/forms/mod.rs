@@ -8,6 +8,7 @@
 pub mod account;
 pub mod devices;
 pub mod invitations;
+pub mod keys;
 pub(crate) mod once;
 pub mod projects;
 pub mod releases;
@@ -186,7 +187,7 @@ pub fn problem(error: &Error) -> Problem {
         Error::TooLarge { .. } => Problem::TooLarge,
         Error::QuotaExceeded { .. } => Problem::QuotaExceeded,
         Error::TooMany { .. } => Problem::TooMany,
-        Error::Unavailable { .. } => Problem::Unavailable,
+        Error::NotCoSigned { .. } | Error::Unavailable { .. } => Problem::Unavailable,
         Error::StorageFull => Problem::StorageFull,
         Error::Internal(_) => Problem::Internal,
     }

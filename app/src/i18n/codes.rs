@@ -80,6 +80,10 @@ code_set! {
         Withdrawn "withdrawn" => "Withdrawn. Devices are no longer offered it." | "Retirada. Ya no se ofrece a los dispositivos.",
         /// An invitation ended.
         InvitationRevoked "invitation_revoked" => "The invitation is revoked. It no longer works, and what was open with it closes." | "La invitación está revocada. Ya no funciona, y lo abierto con ella se cierra.",
+        /// A project has a second key.
+        KeyMade "key_made" => "A second key stands. Bring the new bundle to every device before you end the old key." | "Ya hay otra clave. Lleva el paquete nuevo a cada dispositivo antes de terminar la vieja.",
+        /// The older of a project's keys ended.
+        KeyEnded "key_ended" => "The old key is ended. Releases are signed with the new one." | "La clave vieja ha terminado. Las versiones se firman con la nueva.",
         /// A token ended.
         TokenRevoked "token_revoked" => "The token is revoked. It no longer works." | "El token está revocado. Ya no funciona.",
     }

@@ -12,6 +12,7 @@ mod codes;
 mod firmware;
 mod guests;
 mod lang;
+mod manifests;
 mod owner;
 mod rollouts;
 
@@ -22,6 +23,7 @@ pub use codes::{Notice, Problem, field_text};
 pub use firmware::{Device, Project, Projects, Release, Tokens, Upload};
 pub use guests::{Guest, Invitations};
 pub use lang::Lang;
+pub use manifests::{Keys, Signing};
 pub use owner::{Account, Dashboard, Login, Sessions, Setup};
 pub use rollouts::{Connect, Image, Rollout};
 
@@ -78,6 +80,8 @@ catalogue! {
     image: Image,
     rollout: Rollout,
     connect: Connect,
+    keys: Keys,
+    signing: Signing,
     device: Device,
     tokens: Tokens,
     upload: Upload,

@@ -6,6 +6,9 @@ texts! {
     /// What an image says of itself, on the page of its release.
     Image {
         title: "What the image says" | "Qué dice la imagen",
+        damaged_title: "Damaged on the portal's disk" | "Dañada en el disco del portal",
+        damaged: "The bytes of {versions} are no longer what was uploaded, and devices are refused them. Upload the same file again under the same version, or put it back from a backup; this stays until it is seen whole." | "Los bytes de {versions} ya no son los que se subieron, y no se entregan a los dispositivos. Sube otra vez el mismo archivo con la misma versión o recupéralo de una copia; este aviso sigue hasta que se vea entera.",
+        upload_again: "Upload it again" | "Subirla otra vez",
         kind: "Kind" | "Clase",
         kind_esp32: "Application for the ESP32 family" | "Aplicación para la familia ESP32",
         kind_esp8266: "Application for the ESP8266" | "Aplicación para el ESP8266",

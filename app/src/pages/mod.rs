@@ -18,13 +18,16 @@ pub mod error;
 #[cfg(test)]
 mod firmware_tests;
 pub mod guest;
+pub mod image_alarm;
 pub mod invitations;
 pub mod loading;
 pub mod login;
 pub mod not_found;
 pub mod people;
 pub mod project;
+pub mod project_cosigner;
 pub mod project_guide;
+pub mod project_keys;
 pub mod project_settings;
 pub mod projects;
 pub mod release;
@@ -34,6 +37,7 @@ pub mod release_forms;
 pub mod release_image;
 pub mod release_offer;
 pub mod release_rollout;
+pub mod release_signing;
 pub mod router;
 pub mod routers;
 pub mod service_fields;
@@ -70,6 +74,7 @@ use invitations::{Invitations, NewInvitation};
 use login::Login;
 use not_found::NotFound;
 use project::Project;
+use project_keys::ProjectKeys;
 use projects::Projects;
 use release::Release;
 use router::RouterPage;
@@ -98,6 +103,7 @@ pub fn App() -> impl IntoView {
                 />
                 <Route path=path!("/admin/projects") view=Projects ssr=SsrMode::Async />
                 <Route path=path!("/admin/projects/:project") view=Project ssr=SsrMode::Async />
+                <Route path=path!("/admin/projects/:project/keys") view=ProjectKeys ssr=SsrMode::Async />
                 <Route path=path!("/admin/projects/:project/upload") view=Upload ssr=SsrMode::Async />
                 <Route path=path!("/admin/projects/:project/releases/:version") view=Release ssr=SsrMode::Async />
                 <Route path=path!("/admin/projects/:project/devices") view=Devices ssr=SsrMode::Async />

@@ -9,6 +9,7 @@ use leptos::prelude::*;
 
 use super::{
     devices::last_seen,
+    image_alarm::{damaged_versions, image_alarm},
     loading::{loaded, path_value},
     project_guide::{PLACEHOLDERS, connect, first_steps},
     project_settings::{FreshToken, fresh_gateway_token, settings, take_fresh},
@@ -40,6 +41,7 @@ struct Found {
     /// Devices heard of within a day, and the newest word of any.
     heard_of: (i64, Option<Timestamp>),
     fresh: FreshToken,
+    damaged: Vec<String>,
     public_url: String,
 }
 
@@ -68,6 +70,7 @@ async fn load(visit: &Visit, page: &PageContext, name: &str) -> Result<Found> {
         versions: firmware.versions_in_field(actor, name).await?,
         heard_of: firmware.heard_of(actor, name).await?,
         fresh: take_fresh(visit, page),
+        damaged: damaged_versions(visit, name)?,
         public_url: visit.public_url.to_string(),
     })
 }
@@ -83,6 +86,7 @@ fn show(found: Found) -> impl IntoView {
         versions,
         heard_of,
         fresh,
+        damaged,
         public_url,
     } = found;
     let up = (
@@ -91,9 +95,11 @@ fn show(found: Found) -> impl IntoView {
     );
     let upload = links::upload(&project.name).into_url();
     let devices = links::devices(&project.name).into_url();
+    let keys = links::keys(&project.name).into_url();
     let all: i64 = versions.iter().map(|(_, count)| count).sum();
     let was_heard = heard_of.1.is_some();
     let steps = first_steps(&project, &releases.items, all, was_heard);
+    let alarm = image_alarm(&project.name, &damaged);
     let facts = facts(&project, published, all, heard_of);
     let releases = release_list(&project, releases);
     let field = field(&project.name, versions, all);
@@ -108,12 +114,14 @@ fn show(found: Found) -> impl IntoView {
         <Page title=project.title intro=project.description back=up>
             <IslandScripts />
             {no_jwt_banner()}
+            {alarm}
             {fresh_gateway_token(fresh)}
             {steps}
             {facts}
             <p class="row">
                 <ButtonLink href=upload look=Look::Plain>{texts.upload}</ButtonLink>
                 <ButtonLink href=devices look=Look::Plain>{texts.devices}</ButtonLink>
+                <ButtonLink href=keys look=Look::Plain>{messages.keys.link}</ButtonLink>
             </p>
             <Section title=texts.releases>{releases}</Section>
             <Section title=texts.versions_in_field>{field}</Section>
@@ -285,6 +293,7 @@ mod tests {
             versions,
             heard_of: (0, None),
             fresh: FreshToken::NotAsked,
+            damaged: Vec::new(),
             public_url: "https://gate.example".to_owned(),
         }
     }

@@ -9,6 +9,7 @@ use gatehouse_types::{
 use leptos::prelude::*;
 
 use super::{
+    image_alarm::{damaged_versions, image_alarm},
     loading::{loaded, path_value},
     project_guide::ask_command,
     projects::no_jwt_banner,
@@ -17,6 +18,7 @@ use super::{
     release_image::image_section,
     release_offer::offer,
     release_rollout,
+    release_signing::{self, Signed},
 };
 use crate::{
     components::{
@@ -31,10 +33,11 @@ use crate::{
 
 struct Found {
     release: Record,
-    two_persons: bool,
+    signed: Signed,
     progress: RolloutProgress,
     groups: Vec<(String, i64)>,
     devices: release_devices::Listed,
+    damaged: Vec<String>,
     public_url: String,
 }
 
@@ -53,10 +56,11 @@ async fn load(visit: &Visit, page: &PageContext, project: &str, version: &str) -
     let (firmware, actor) = (&visit.portal.firmware, &visit.actor);
     Ok(Found {
         release: firmware.release(actor, project, version)?,
-        two_persons: firmware.project(actor, project)?.two_person_approval,
+        signed: release_signing::load(visit, project, version)?,
         progress: firmware.rollout_progress(actor, project, version).await?,
         groups: firmware.device_groups(actor, project).await?,
         devices: release_devices::load(visit, page, project, version).await?,
+        damaged: damaged_versions(visit, project)?,
         public_url: visit.public_url.to_string(),
     })
 }
@@ -74,18 +78,26 @@ fn show(found: Found) -> impl IntoView {
         found.release.project.clone(),
     );
     let under_way = release_rollout::under_way(&found.progress);
-    let offer = offer(&found.release, found.two_persons, under_way);
+    let two_persons = found.signed.project.two_person_approval;
+    let offer = offer(&found.release, two_persons, under_way);
+    let signing = part("signing", release_signing::rev(&found.signed));
+    let checks = release_signing::section(&found.release, &found.signed);
     let release = found.release.clone();
+    let own = |version: &&String| **version == release.version;
+    let damaged: Vec<String> = found.damaged.iter().filter(own).cloned().collect();
+    let alarm = image_alarm(&release.project, &damaged);
     let device_gets = device_gets(&release, &found.public_url);
     let (facts, image) = (facts(&release), image_section(&release));
     let (rules, notes) = (rules_form(&release), notes_form(&release));
     view! {
         <Page title=title back=up>
             {no_jwt_banner()}
+            {alarm}
             {facts}
             <Section title=texts.state_title>{offer}</Section>
             {rollout(found)}
             {image}
+            <KeptFresh part=signing>{checks}</KeptFresh>
             <Section title=messages.rollout.rules>
                 <Card>{rules}</Card>
             </Section>
@@ -225,6 +237,7 @@ fn device_gets(release: &Record, public_url: &str) -> impl IntoView + use<> {
 mod tests {
     use gatehouse_types::{
         firmware::ReleaseState,
+        manifest::ReleaseSigning,
         rollout::{Action, ActionState, Halt, Rollout, RolloutPlan, RolloutPoint, StateCount},
     };
     use uuid::Uuid;
@@ -232,7 +245,7 @@ mod tests {
     use super::*;
     use crate::{
         context::tests::context,
-        pages::firmware_tests::{assert_sound, demo_action, demo_release, render},
+        pages::firmware_tests::{assert_sound, demo_action, demo_project, demo_release, render},
     };
 
     fn found(release: Record, states: &[(ActionState, i64)]) -> Found {
@@ -256,7 +269,14 @@ mod tests {
             ("Hall".to_owned(), action)
         };
         Found {
-            two_persons: false,
+            signed: Signed {
+                project: demo_project(),
+                signing: ReleaseSigning {
+                    release_counter: None,
+                    crc32: None,
+                    co_signer: None,
+                },
+            },
             groups: vec![("canary".to_owned(), 2)],
             devices: release_devices::Listed {
                 state: None,
@@ -274,6 +294,7 @@ mod tests {
                 counts,
             },
             release,
+            damaged: Vec::new(),
             public_url: "https://gate.example".to_owned(),
         }
     }

@@ -62,6 +62,15 @@ pub enum Error {
         /// After this many seconds another try is worth it.
         retry_after_s: u64,
     },
+    /// The second signature under a manifest is missing (503).
+    NotCoSigned {
+        /// One of the closed set of codes in [`gatehouse_types::codes`].
+        code: &'static str,
+        /// Sentences for people: what the co-signer said.
+        detail: String,
+        /// After this many seconds another try is worth it.
+        retry_after_s: u64,
+    },
     /// No room left on the disk (507).
     StorageFull,
     /// A fault of ours (500); the cause is for the log only.
@@ -102,6 +111,7 @@ impl fmt::Display for Error {
             Self::Conflict { detail, .. }
             | Self::Invalid { detail, .. }
             | Self::Unfit { detail, .. }
+            | Self::NotCoSigned { detail, .. }
             | Self::Unavailable { detail, .. } => f.write_str(detail),
             Self::NoClientAddress => f.write_str("Your address cannot be told from this request, so nothing was opened. Ask the admin to check `trusted_proxies`."),
             Self::TooLarge { limit_bytes } => {

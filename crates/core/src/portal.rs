@@ -25,6 +25,8 @@ pub struct Settings {
     pub secret: [u8; 32],
     /// The keys of home backends that wake hosts come from it, where there are any.
     pub webhook_secret: Option<String>,
+    /// The keys that seal the projects' private keys come from it, where there is one.
+    pub project_key_secret: Option<String>,
     /// Limits and defaults of firmware.
     pub firmware: FirmwareSettings,
 }
@@ -50,6 +52,11 @@ impl Portal {
     /// When a key cannot be made.
     pub fn new(ports: Ports, settings: &Settings) -> Result<Arc<Self>> {
         let key = |purpose: &str| derive_key(&settings.secret, purpose);
+        let apart = settings.project_key_secret.as_deref();
+        let apart = apart.map(|secret| derive_key(secret.trim().as_bytes(), "project keys"));
+        // Keys from before there was a secret of their own still open.
+        let project_key_secrets = apart.into_iter().chain([key("project keys")]);
+        let project_key_secrets: Vec<[u8; 32]> = project_key_secrets.collect::<Result<_>>()?;
         let audit = Audit::new(ports.clone());
         Ok(Arc::new(Self {
             identity: Identity::new(ports.clone(), audit.clone(), &key("api token")?)?,
@@ -64,6 +71,7 @@ impl Portal {
                 audit.clone(),
                 settings.firmware,
                 &key("device token")?,
+                &project_key_secrets,
             ),
             audit,
             upkeep: Upkeep::new(ports),
@@ -104,7 +112,7 @@ impl Portal {
 }
 
 /// One secret, many keys that tell nothing of each other (RFC 5869).
-fn derive_key(secret: &[u8; 32], purpose: &str) -> Result<[u8; 32]> {
+fn derive_key(secret: &[u8], purpose: &str) -> Result<[u8; 32]> {
     let mut key = [0; 32];
     Hkdf::<Sha256>::new(Some(b"gatehouse"), secret)
         .expand(purpose.as_bytes(), &mut key)

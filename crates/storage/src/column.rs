@@ -33,6 +33,11 @@ pub(crate) fn port(stored: i64) -> sqlx::Result<u16> {
     u16::try_from(stored).map_err(decode)
 }
 
+/// Reads a checksum of 32 bits.
+pub(crate) fn crc32(stored: i64) -> sqlx::Result<u32> {
+    u32::try_from(stored).map_err(decode)
+}
+
 /// Reads a value that is kept as JSON.
 pub(crate) fn json<T: DeserializeOwned>(stored: &str) -> sqlx::Result<T> {
     serde_json::from_str(stored).map_err(decode)

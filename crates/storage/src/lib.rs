@@ -24,6 +24,7 @@ mod handle;
 mod invitations;
 mod postgres;
 mod progress;
+mod project_keys;
 mod projects;
 mod releases;
 mod routers;

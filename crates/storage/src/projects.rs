@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use gatehouse_core::ports::{
     StoreResult,
     firmware::{CatalogRows, ProjectRecord, Projects},
+    project_keys::ProjectKeyRecord,
 };
 use sqlx::{Row as _, Transaction};
 use uuid::Uuid;
@@ -11,6 +12,7 @@ use uuid::Uuid;
 use crate::{
     column::{hash, json, to_json},
     failure::store_error,
+    project_keys::{LIST_KEYS, RETIRE_ALL},
     releases::LIST_RELEASES,
 };
 
@@ -49,7 +51,7 @@ for_both! {
 
     #[async_trait]
     impl Projects for Backend {
-        async fn insert_project(&self, project: &ProjectRecord) -> StoreResult<()> {
+        async fn insert_project(&self, project: &ProjectRecord, key: &ProjectKeyRecord) -> StoreResult<()> {
             let mut change = self.begin_change().await?;
             sqlx::query(INSERT)
                 .bind(project.id)
@@ -66,6 +68,7 @@ for_both! {
                 .execute(&mut *change)
                 .await
                 .map_err(store_error)?;
+            Self::add_key(&mut change, key, 0).await?;
             change.commit().await.map_err(store_error)
         }
 
@@ -95,7 +98,9 @@ for_both! {
             if removed.rows_affected() == 0 {
                 return Ok(false);
             }
-            sqlx::query(REVOKE_TOKENS).bind(id).bind(now_ms).execute(&mut *change).await.map_err(store_error)?;
+            for end_what_it_has in [REVOKE_TOKENS, RETIRE_ALL] {
+                sqlx::query(end_what_it_has).bind(id).bind(now_ms).execute(&mut *change).await.map_err(store_error)?;
+            }
             change.commit().await.map_err(store_error)?;
             Ok(true)
         }
@@ -114,12 +119,17 @@ for_both! {
                 .fetch_all(&mut *snapshot)
                 .await
                 .map_err(store_error)?;
+            let project_keys = sqlx::query(LIST_KEYS)
+                .try_map(|row| Self::key_of(&row))
+                .fetch_all(&mut *snapshot)
+                .await
+                .map_err(store_error)?;
             let revoked = sqlx::query_scalar(LIST_REVOKED)
                 .bind(now_ms)
                 .fetch_all(&mut *snapshot)
                 .await
                 .map_err(store_error)?;
-            Ok(CatalogRows { change_seq, projects, releases, revoked })
+            Ok(CatalogRows { change_seq, projects, releases, project_keys, revoked })
         }
     }
 

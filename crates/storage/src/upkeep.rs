@@ -30,6 +30,13 @@ const PRUNE_ACKS: &str = "
 const PRUNE_ACTION_EVENTS: &str = "
     DELETE FROM action_events WHERE id IN (
         SELECT id FROM action_events WHERE id < $1 ORDER BY id LIMIT $2)";
+const LONGEST_TIMELINES: &str = "
+    SELECT project_id, device_id FROM action_events
+    GROUP BY project_id, device_id HAVING COUNT(*) > $1 LIMIT $2";
+const PRUNE_TIMELINE_OF: &str = "
+    DELETE FROM action_events WHERE id IN (
+        SELECT id FROM action_events WHERE project_id = $1 AND device_id = $2
+        ORDER BY id DESC LIMIT $4 OFFSET $3)";
 const PRUNE_ROLLOUT_MINUTES: &str = "
     DELETE FROM rollout_minutes WHERE (release_id, minute_ms, state) IN (
         SELECT release_id, minute_ms, state FROM rollout_minutes AS minutes
@@ -101,6 +108,34 @@ for_both! {
         async fn prune_action_events(&self, before_ms: i64, limit: i64) -> StoreResult<u64> {
             let pruned = sqlx::query(PRUNE_ACTION_EVENTS)
                 .bind(first_id_of(before_ms))
+                .bind(limit)
+                .execute(self.writes())
+                .await
+                .map_err(store_error)?;
+            Ok(pruned.rows_affected())
+        }
+
+        async fn longest_timelines(&self, keep: i64, limit: i64) -> StoreResult<Vec<(Uuid, Uuid)>> {
+            sqlx::query(LONGEST_TIMELINES)
+                .bind(keep)
+                .bind(limit)
+                .try_map(|row: Row| Ok((row.try_get("project_id")?, row.try_get("device_id")?)))
+                .fetch_all(self.reads())
+                .await
+                .map_err(store_error)
+        }
+
+        async fn prune_timeline_of(
+            &self,
+            project_id: Uuid,
+            device_id: Uuid,
+            keep: i64,
+            limit: i64,
+        ) -> StoreResult<u64> {
+            let pruned = sqlx::query(PRUNE_TIMELINE_OF)
+                .bind(project_id)
+                .bind(device_id)
+                .bind(keep)
                 .bind(limit)
                 .execute(self.writes())
                 .await

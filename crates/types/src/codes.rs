@@ -76,5 +76,11 @@ pub const CHECKSUM_MISMATCH: &str = "checksum_mismatch";
 pub const INTERNAL: &str = "internal";
 /// 503: something that is needed does not answer.
 pub const UNAVAILABLE: &str = "unavailable";
+/// 503: the co-signer does not answer, so no manifest can be signed.
+pub const COSIGNER_UNREACHABLE: &str = "cosigner_unreachable";
+/// 503: the co-signer does not sign this release now.
+pub const COSIGNER_REFUSED: &str = "cosigner_refused";
+/// 503: the clocks of portal and co-signer are too far apart.
+pub const COSIGNER_CLOCK: &str = "cosigner_clock";
 /// 507: no room left.
 pub const STORAGE_FULL: &str = "storage_full";

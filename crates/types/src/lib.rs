@@ -12,6 +12,7 @@ pub mod codes;
 pub mod firmware;
 pub mod image;
 pub mod limits;
+pub mod manifest;
 mod page;
 pub mod rollout;
 mod timestamp;

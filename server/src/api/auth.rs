@@ -24,6 +24,9 @@ pub struct Visitor(pub Actor);
 /// A device with its token in the `Authorization` header.
 pub struct Device(pub Actor);
 
+/// Somebody with an account, or a device with its token.
+pub struct SignedInOrDevice(pub Actor);
+
 impl<S: Sync> FromRequestParts<S> for Origin {
     type Rejection = std::convert::Infallible;
 
@@ -87,6 +90,21 @@ impl FromRequestParts<AppState> for Device {
         Ok(Self(
             state.portal.firmware.authenticate_device(&origin, token)?,
         ))
+    }
+}
+
+impl FromRequestParts<AppState> for SignedInOrDevice {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let Ok(Origin(origin)) = Origin::from_request_parts(parts, state).await;
+        if let Some(token) = bearer(&parts.headers)?
+            && let Ok(device) = state.portal.firmware.authenticate_device(&origin, token)
+        {
+            return Ok(Self(device));
+        }
+        let SignedIn(actor) = SignedIn::from_request_parts(parts, state).await?;
+        Ok(Self(actor))
     }
 }
 

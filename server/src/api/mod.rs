@@ -8,12 +8,14 @@
 mod account;
 mod audit;
 pub mod auth;
+mod cosigner;
 mod devices;
 pub mod docs;
 mod events;
 mod invitations;
 pub(crate) mod login;
 mod own_device;
+mod project_keys;
 mod projects;
 mod releases;
 mod rollouts;
@@ -71,6 +73,9 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(sessions::seed_remove))
         .routes(routes!(projects::list, projects::create))
         .routes(routes!(projects::show, projects::change, projects::remove))
+        .routes(routes!(project_keys::show))
+        .routes(routes!(project_keys::rotate))
+        .routes(routes!(project_keys::retire))
         .routes(routes!(releases::list))
         .routes(routes!(
             upload::upload,
@@ -101,7 +106,9 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(tokens::revoke))
         .routes(routes!(tokens::generate))
         .routes(routes!(own_device::update))
+        .routes(routes!(own_device::manifest))
         .routes(routes!(own_device::report))
+        .routes(routes!(cosigner::show))
         .routes(routes!(audit::list))
 }
 

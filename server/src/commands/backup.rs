@@ -23,7 +23,11 @@ use super::{
     backup_file::{CHUNK_BYTES, NotAdded, Part, Writer},
     existing_secret, refuse, sqlite_file, sync_folder_of, unless_stopped,
 };
-use crate::{config::Config, refusal::Refusal, system::SystemClock};
+use crate::{
+    config::{CoSignerAt, Config},
+    refusal::Refusal,
+    system::SystemClock,
+};
 
 /// `gatehouse backup FILE`; the portal may go on meanwhile.
 pub(super) async fn backup(config: &Config, file: &Path) -> Result<(), Refusal> {
@@ -44,7 +48,7 @@ pub(super) async fn backup(config: &Config, file: &Path) -> Result<(), Refusal> 
     let written = unless_stopped(write(config, &scratch)).await?;
     scratch.publish(file)?;
     println!(
-        "Wrote {} ({} bytes, mode 0600): the database ({} bytes), {} images ({} bytes) and the signing secret.",
+        "Wrote {} ({} bytes, mode 0600): the database ({} bytes), {} images ({} bytes) and the keys.",
         file.display(),
         written.size_bytes,
         written.database_bytes,
@@ -92,11 +96,11 @@ async fn write(config: &Config, scratch: &Scratch) -> Result<Written, Refusal> {
     let blobs = FileBlobs::open(&config.blob_dir).map_err(refuse)?;
 
     let mut writer = Writer::create(&scratch.backup())?;
-    let bytes = stream::iter([Ok(Bytes::copy_from_slice(&secret))]);
-    let sha256 = hex::encode(Sha256::digest(secret));
-    let length = secret.len() as u64;
-    let added = writer.add(&Part::Secret, length, &sha256, bytes).await;
-    added.map_err(|failure| refuse_without("the signing secret", failure))?;
+    add_key(&mut writer, &Part::Secret, secret.to_vec()).await?;
+    for (part, path) in keys_of(config)? {
+        let bytes = fs::read(&path).map_err(|error| unreadable(&path, &error))?;
+        add_key(&mut writer, &part, bytes).await?;
+    }
     let mut written = Written::default();
     for image in images.values() {
         match add_image(&mut writer, &blobs, image).await {
@@ -111,6 +115,50 @@ async fn write(config: &Config, scratch: &Scratch) -> Result<Written, Refusal> {
     written.database_bytes = add_database(&mut writer, &snapshot).await?;
     written.size_bytes = writer.finish()?;
     Ok(written)
+}
+
+/// The portal's identity and, where it is its own co-signer, what that one needs to go on: without
+/// its keys no device would take a release any more.
+fn keys_of(config: &Config) -> Result<Vec<(Part, PathBuf)>, Refusal> {
+    let identity = (Part::Identity, config.data_dir.join("keys/identity.pem"));
+    let mut found = vec![identity];
+    if let CoSignerAt::InProcess { dir } = &config.cosigner {
+        for folder in ["", "keys", "portals", "projects"] {
+            found.extend(files_in(dir, folder).map_err(|error| unreadable(dir, &error))?);
+        }
+    }
+    found.retain(|(_, path)| path.is_file());
+    Ok(found)
+}
+
+/// The co-signer's files in one of its folders that belong into a backup.
+fn files_in(dir: &Path, folder: &str) -> io::Result<Vec<(Part, PathBuf)>> {
+    let mut found = Vec::new();
+    let entries = match fs::read_dir(dir.join(folder)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(found),
+        entries => entries?,
+    };
+    for entry in entries {
+        let path = entry?.path();
+        let name = path.strip_prefix(dir).ok().and_then(Path::to_str);
+        let part = name.and_then(|name| Part::parse(&format!("cosigner/{name}")));
+        found.extend(part.map(|part| (part, path.clone())));
+    }
+    Ok(found)
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Refusal {
+    Refusal::new(format!(
+        "The backup cannot be taken without {} ({error}). Run it as the user of the portal.",
+        path.display()
+    ))
+}
+
+async fn add_key(writer: &mut Writer, part: &Part, bytes: Vec<u8>) -> Result<(), Refusal> {
+    let (length, sha256) = (bytes.len() as u64, hex::encode(Sha256::digest(&bytes)));
+    let bytes = stream::iter([Ok(Bytes::from(bytes))]);
+    let added = writer.add(part, length, &sha256, bytes).await;
+    added.map_err(|failure| refuse_without("the portal's keys", failure))
 }
 
 /// Without these parts a backup is none.

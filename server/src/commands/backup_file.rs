@@ -5,7 +5,7 @@
 //! {"path":"gatehouse.db","size_bytes":N,"sha256":"…"}   then N bytes, and the next entry
 //! END <SHA-256 over everything before this line>
 //! ```
-//! A name is one of three kinds and never leads anywhere, which is why this is no tar.
+//! A name is one of a few kinds and never leads anywhere, which is why this is no tar.
 
 use std::{
     collections::HashSet,
@@ -35,6 +35,10 @@ pub(super) enum Part {
     Database,
     /// The portal's signing secret.
     Secret,
+    /// The key by which co-signers know the portal.
+    Identity,
+    /// A file of the co-signer inside the portal, by its name below that one's folder.
+    CoSigner(String),
     /// The image with this SHA-256, 64 lower-case hex digits.
     Blob(String),
 }
@@ -44,15 +48,21 @@ impl Part {
         match self {
             Self::Database => "gatehouse.db".into(),
             Self::Secret => "keys/secret.bin".into(),
+            Self::Identity => "keys/identity.pem".into(),
+            Self::CoSigner(name) => format!("cosigner/{name}"),
             Self::Blob(sha256) => format!("blobs/{}/{sha256}", &sha256[..2]),
         }
     }
 
-    fn parse(path: &str) -> Option<Self> {
+    pub(super) fn parse(path: &str) -> Option<Self> {
         let is_hex_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         let name = path.rsplit('/').next()?;
-        let part = if name.len() == 64 && name.bytes().all(is_hex_digit) {
+        let part = if let Some(name) = path.strip_prefix("cosigner/") {
+            is_of_cosigner(name).then(|| Self::CoSigner(name.into()))?
+        } else if name.len() == 64 && name.bytes().all(is_hex_digit) {
             Self::Blob(name.into())
+        } else if name == "identity.pem" {
+            Self::Identity
         } else if path.starts_with("keys/") {
             Self::Secret
         } else {
@@ -60,6 +70,18 @@ impl Part {
         };
         (part.path() == path).then_some(part)
     }
+}
+
+/// Whether a co-signer keeps keys, trust or counters under this name; its record is its own.
+fn is_of_cosigner(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
+    let ending = match folder {
+        "keys" => ".pem",
+        "portals" | "projects" => ".json",
+        _ => return name == "approvers.json",
+    };
+    file.ends_with(ending) && file.bytes().all(is_plain) && !file.starts_with('.')
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -19,7 +19,8 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject};
 
 use super::{existing_secret, refuse, sqlite_file};
 use crate::{
-    config::{Config, TlsFiles},
+    config::{CoSignerAt, Config, TlsFiles},
+    cosigner,
     http::tls,
     refusal::Refusal,
     system::SystemClock,
@@ -91,6 +92,7 @@ async fn examine(config: &Config) -> Vec<Finding> {
             existing_secret(&config.data_dir).map(|_| "The signing secret is in place.".into()),
         ),
     ];
+    findings.push(cosigner(config).await);
     findings.extend(database(config).await);
     findings.extend(
         config
@@ -123,6 +125,40 @@ fn data_dir(path: &Path) -> Finding {
             Grade::Ok,
             format!("The data folder {shown} is yours alone."),
         ),
+    }
+}
+
+/// Looks at who signs beside the portal; only where both halves exist, since opening makes them.
+async fn cosigner(config: &Config) -> Finding {
+    if !config.data_dir.join("keys/identity.pem").exists() {
+        return Finding::new(
+            Grade::Warning,
+            "The portal has no identity key yet, by which a co-signer knows it. gatehouse serve makes it, and so does gatehouse cosigner.",
+        );
+    }
+    match &config.cosigner {
+        CoSignerAt::InProcess { dir } if !dir.is_dir() => Finding::new(
+            Grade::Problem,
+            format!(
+                "The co-signer's folder {0} is missing. Put it back from a backup, or set cosigner.url if it has moved; new keys in it would be strangers to every device. If no device knows them yet, gatehouse serve makes it.",
+                dir.display()
+            ),
+        ),
+        CoSignerAt::InProcess { dir } => Finding::of(cosigner::open(config).map(|_| {
+            format!(
+                "Manifests are co-signed inside the portal, with the keys in {}. A gatehouse-cosigner on another host would hold when this one is broken into.",
+                dir.display()
+            )
+        })),
+        CoSignerAt::Service(service) => {
+            let asked = async {
+                let asked = cosigner::open(config)?.port.status().await;
+                asked.map_err(|failure| Refusal::new(failure.detail()))
+            };
+            Finding::of(asked.await.map(|()| {
+                format!("The co-signer {} answers and trusts this portal.", service.url)
+            }))
+        }
     }
 }
 

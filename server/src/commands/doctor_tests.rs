@@ -111,6 +111,7 @@ async fn a_missing_installation_is_not_made() {
     let expected = [
         "problem  The data folder",
         "problem  There is no signing secret",
+        "warning  The portal has no identity key yet",
         "problem  There is no database",
     ];
     assert_begin(&complaints(&config).await, &expected);
@@ -174,6 +175,32 @@ async fn a_cut_and_a_rotten_image_are_told() {
     fs::write(&blob, "an imagE").expect("rots");
     let expected = "problem  The image lamp-1.0.0.bin (1.0.0) has rotted. Upload it again";
     assert_begin(&complaints(&config).await, &[expected]);
+}
+
+#[tokio::test]
+async fn a_cosigner_that_lost_its_keys_or_does_not_answer_is_a_problem() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let here = config(&home, Flags::default());
+    furnish(&here).await;
+    let folder = home.path().join("data/cosigner");
+    fs::rename(&folder, home.path().join("elsewhere")).expect("moves it");
+    let lines = complaints(&here).await;
+    assert_begin(&lines, &["problem  The co-signer's folder"]);
+    assert!(!folder.exists(), "looking makes no new keys");
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    drop(listener);
+    let moved = Environment::from([
+        ("GATEHOUSE_COSIGNER_URL".to_owned(), url.clone()),
+        (
+            "GATEHOUSE_DATA_DIR".to_owned(),
+            here.data_dir.display().to_string(),
+        ),
+    ]);
+    let moved = Config::load(&Flags::default(), &moved, |path| fs::read_to_string(path));
+    let expected = format!("problem  The co-signer {url} cannot be reached");
+    assert_begin(&complaints(&moved.expect("loads")).await, &[&expected]);
 }
 
 #[tokio::test]

@@ -3,10 +3,12 @@
 mod accounts;
 mod backup;
 mod backup_file;
+mod cosigner;
 mod doctor;
 mod health;
 mod import;
 mod import_names;
+mod project;
 mod restore;
 mod router;
 mod serve;
@@ -22,7 +24,7 @@ use gatehouse_core::{access::webhook_key, ports::random_bytes};
 
 use crate::{
     api,
-    cli::{AdminCommand, Command, Flags, RouterCommand},
+    cli::{AdminCommand, Command, Flags, ProjectCommand, RouterCommand},
     composition::Installation,
     config::{self, Config, Environment},
     http::shutdown,
@@ -60,6 +62,10 @@ pub async fn run(command: Command) -> Result<(), Refusal> {
         Command::Router {
             command: RouterCommand::Send(words),
         } => router::send(&words).await,
+        Command::Project {
+            command: ProjectCommand::Keys(wish),
+        } => project::keys(load(&wish.flags)?, &wish).await,
+        Command::CoSigner { flags } => cosigner::show(&load(&flags)?).await,
         Command::Migrate { flags } => migrate(load(&flags)?).await,
         Command::Backup { flags, file } => backup::backup(&load(&flags)?, &file).await,
         Command::Restore { flags, file } => restore::restore(&load(&flags)?, &file).await,

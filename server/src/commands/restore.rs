@@ -13,7 +13,11 @@ use super::{
     backup_file::{Part, Reader},
     refuse, sqlite_file, sync_folder_of, unless_stopped,
 };
-use crate::{composition, config::Config, refusal::Refusal};
+use crate::{
+    composition,
+    config::{CoSignerAt, Config},
+    refusal::Refusal,
+};
 
 /// `gatehouse restore FILE`: reads the whole file before it writes the first byte.
 pub(super) async fn restore(config: &Config, file: &Path) -> Result<(), Refusal> {
@@ -30,7 +34,7 @@ pub(super) async fn restore(config: &Config, file: &Path) -> Result<(), Refusal>
     }
     let Restored { images, missing } = written?;
     println!(
-        "Restored the database, {images} images and the signing secret into {}. Start the portal with gatehouse serve.",
+        "Restored the database, {images} images and the keys into {}. Start the portal with gatehouse serve.",
         target.data_dir.display()
     );
     for sha256 in &missing {
@@ -48,6 +52,7 @@ pub(super) async fn restore(config: &Config, file: &Path) -> Result<(), Refusal>
 struct Target<'a> {
     data_dir: &'a Path,
     blob_dir: &'a Path,
+    cosigner_dir: PathBuf,
     database: &'a Path,
 }
 
@@ -59,12 +64,17 @@ impl<'a> Target<'a> {
         Ok(Self {
             data_dir: &config.data_dir,
             blob_dir: &config.blob_dir,
+            // With a co-signer elsewhere they wait here until somebody needs them.
+            cosigner_dir: match &config.cosigner {
+                CoSignerAt::InProcess { dir } => dir.clone(),
+                CoSignerAt::Service(_) => config.data_dir.join("cosigner"),
+            },
             database,
         })
     }
 
     fn refuse_unless_empty(&self) -> Result<(), Refusal> {
-        for folder in [self.data_dir, self.blob_dir] {
+        for folder in [self.data_dir, self.blob_dir, &self.cosigner_dir] {
             let shown = folder.display();
             match fs::read_dir(folder).map(|mut inside| inside.next().is_none()) {
                 Ok(true) => {}
@@ -103,7 +113,7 @@ impl<'a> Target<'a> {
             name.push(suffix);
             tell(&PathBuf::from(&name), fs::remove_file(&name));
         }
-        for folder in [self.blob_dir, self.data_dir] {
+        for folder in [self.blob_dir, &self.cosigner_dir, self.data_dir] {
             tell(folder, empty(folder));
         }
     }
@@ -146,7 +156,9 @@ async fn write(file: &Path, target: &Target<'_>) -> Result<Restored, Refusal> {
     while let Some(part) = reader.next_entry()? {
         match part {
             Part::Database => write_file(&mut reader, &unfinished)?,
-            Part::Secret => write_secret(&mut reader, target.data_dir)?,
+            Part::Secret => write_key(&mut reader, &target.data_dir.join("keys/secret.bin"))?,
+            Part::Identity => write_key(&mut reader, &target.data_dir.join("keys/identity.pem"))?,
+            Part::CoSigner(name) => write_key(&mut reader, &target.cosigner_dir.join(name))?,
             Part::Blob(sha256) => {
                 write_blob(&mut reader, &blobs).await?;
                 images.insert(sha256);
@@ -164,13 +176,14 @@ async fn write(file: &Path, target: &Target<'_>) -> Result<Restored, Refusal> {
     })
 }
 
-fn write_secret(reader: &mut Reader, data_dir: &Path) -> Result<(), Refusal> {
-    let folder = data_dir.join("keys");
+fn write_key(reader: &mut Reader, path: &Path) -> Result<(), Refusal> {
+    let folder = path.parent().unwrap_or(Path::new("."));
     DirBuilder::new()
+        .recursive(true)
         .mode(0o700)
-        .create(&folder)
-        .map_err(|error| not_written(&folder, &error))?;
-    write_file(reader, &folder.join("secret.bin"))
+        .create(folder)
+        .map_err(|error| not_written(folder, &error))?;
+    write_file(reader, path)
 }
 
 fn write_file(reader: &mut Reader, path: &Path) -> Result<(), Refusal> {

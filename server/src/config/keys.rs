@@ -6,11 +6,16 @@ use crate::refusal::Refusal;
 pub(super) const PREFIX: &str = "GATEHOUSE_";
 
 /// Keys of a TOML file, dotted; [`PREFIX`] and underscores make the variable of each.
-pub(super) const KNOWN: [&str; 23] = [
+pub(super) const KNOWN: [&str; 28] = [
     "admin_secret",
     "blob_url",
+    "cosigner.ca_file",
+    "cosigner.dir",
+    "cosigner.timeout_ms",
+    "cosigner.url",
     "data_dir",
     "database_url",
+    "firmware.project_key_secret",
     "forwarded_header",
     "insecure_http",
     "jwt.default_expiry_minutes",
@@ -33,7 +38,12 @@ pub(super) const KNOWN: [&str; 23] = [
 ];
 
 /// Keys whose value may also stand in a file that `<key>_file` names.
-pub(super) const SECRET: [&str; 3] = ["admin_secret", "database_url", "wake.webhook_secret"];
+pub(super) const SECRET: [&str; 4] = [
+    "admin_secret",
+    "database_url",
+    "firmware.project_key_secret",
+    "wake.webhook_secret",
+];
 
 /// Keys that are planned, with what this version has to say about them.
 const LATER: [(&str, &str); 7] = [

@@ -1,10 +1,12 @@
+// Long file: one short story for each rule about the same few keys.
+
 use std::io;
 use std::path::Path;
 
 use clap::Parser;
 use gatehouse_core::client_address::ForwardHeader;
 
-use super::{Config, Environment, LogFormat, QueryToken, SendfileHeader};
+use super::{CoSignerAt, Config, Environment, LogFormat, QueryToken, SendfileHeader};
 use crate::cli::{Cli, Command, Flags};
 
 /// Parses a command line as the program would.
@@ -56,6 +58,9 @@ public_url = "http://127.0.0.1:3000"
 query_token = "allow"
 sendfile = "off"
 trusted_proxies = []
+
+[cosigner]
+dir = "./data/cosigner"
 
 [jwt]
 default_expiry_minutes = 30
@@ -198,6 +203,24 @@ fn values_of_a_wrong_form_are_refused_by_name() {
         (
             "admin_secret = 'fifteen bytes!!'",
             "admin_secret is too short",
+        ),
+        (
+            "[cosigner]\nurl = 'cosigner.example'",
+            "cosigner.url must be http:// or https://",
+        ),
+        (
+            "[cosigner]\nurl = 'https://c'\ntimeout_ms = 99",
+            "cosigner.timeout_ms must be a whole number from 100 to 60000",
+        ),
+        (
+            "[cosigner]\nurl = 'https://c'\ndir = 'x'",
+            "Both cosigner.url and cosigner.dir are set",
+        ),
+        ("[cosigner]\nca_file = 'x'", "Set cosigner.url"),
+        ("[cosigner]\ntimeout_ms = 500", "Set cosigner.url"),
+        (
+            "[firmware]\nproject_key_secret = 'fifteen bytes!!'",
+            "firmware.project_key_secret is too short",
         ),
         ("[tls]\ncert = 'a'", "tls.cert is set without tls.key"),
         ("[tls]\nkey = 'a'", "tls.key is set without tls.cert"),
@@ -380,4 +403,31 @@ fn a_proxy_that_sends_files_itself_is_named_and_trusted() {
     }
     let alone = load(&["--sendfile", "x-sendfile"], &[], "").expect_err("refuses");
     assert!(alone.contains("trusted_proxies"), "{alone}");
+}
+
+#[test]
+fn a_cosigner_elsewhere_is_asked_over_tls() {
+    let toml = "[cosigner]\nurl = 'https://Cosign.example:443/'\nca_file = 'ca.pem'\n[firmware]\nproject_key_secret_file = 'secret.txt'";
+    let config = load_toml(toml).expect("loads");
+    let CoSignerAt::Service(service) = &config.cosigner else {
+        panic!("it is a service");
+    };
+    assert_eq!(
+        (service.url.as_str(), service.timeout.as_millis()),
+        ("https://cosign.example", 5_000)
+    );
+    let printed = config.print();
+    assert!(printed.contains("ca_file = \"ca.pem\""), "{printed}");
+    assert!(!printed.contains("a secret from"), "{printed}");
+
+    for here in [
+        "http://127.0.0.1:4000",
+        "http://[::1]:4000",
+        "http://localhost:4000",
+    ] {
+        load_toml(&format!("[cosigner]\nurl = '{here}'")).expect("loads");
+    }
+    let said = refusal("[cosigner]\nurl = 'http://10.0.0.9:4000'");
+    assert!(said.contains("must be https://"), "{said}");
+    load_toml("insecure_http = true\n[cosigner]\nurl = 'http://10.0.0.9:4000'").expect("loads");
 }

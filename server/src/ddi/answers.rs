@@ -68,6 +68,7 @@ pub(super) fn deployment(base: &str, deployment: &Deployment) -> Value {
                 "version": record.version,
                 "name": record.file_name,
                 "artifacts": [artifact(base, &deployment.release)],
+                "metadata": [{ "key": "manifest_url", "value": format!("{base}/manifest") }],
             }],
         },
     })

@@ -6,8 +6,8 @@ use axum::{
 };
 use gatehouse_core::Error;
 use gatehouse_types::codes;
-use http::StatusCode;
-use serde_json::json;
+use http::{HeaderValue, StatusCode, header::RETRY_AFTER};
+use serde_json::{Value, json};
 
 use crate::http::problem::Problem;
 
@@ -22,6 +22,14 @@ pub(super) enum Failure {
         class: &'static str,
         code: &'static str,
         message: String,
+    },
+    /// In hawkBit's shape, and after how many seconds to try again.
+    Later {
+        status: StatusCode,
+        class: &'static str,
+        code: &'static str,
+        message: String,
+        retry_after_s: u64,
     },
     /// A fault of ours or of the bytes: as everywhere else.
     Other(Problem),
@@ -74,6 +82,20 @@ impl From<Error> for Failure {
                 code: "hawkbit.server.error.repo.constraintViolation",
                 message: error.to_string(),
             },
+            Error::TooMany { retry_after_s } => Self::Later {
+                status: StatusCode::TOO_MANY_REQUESTS,
+                class: "AssignmentQuotaExceededException",
+                code: "hawkbit.server.error.quota.tooManyEntries",
+                message: error.to_string(),
+                retry_after_s: *retry_after_s,
+            },
+            Error::Unavailable { retry_after_s, .. } => Self::Later {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                class: "GenericSpServerException",
+                code: "hawkbit.server.error.repo.genericError",
+                message: error.to_string(),
+                retry_after_s: *retry_after_s,
+            },
             _ => Self::Other(error.into()),
         }
     }
@@ -94,12 +116,22 @@ impl IntoResponse for Failure {
                 class,
                 code,
                 message,
+            } => (status, shaped(class, code, &message)).into_response(),
+            Self::Later {
+                status,
+                class,
+                code,
+                message,
+                retry_after_s,
             } => {
-                let body =
-                    json!({ "exceptionClass": class, "errorCode": code, "message": message });
-                (status, Json(body)).into_response()
+                let headers = [(RETRY_AFTER, HeaderValue::from(retry_after_s))];
+                (status, headers, shaped(class, code, &message)).into_response()
             }
             Self::Other(problem) => problem.into_response(),
         }
     }
+}
+
+fn shaped(class: &str, code: &str, message: &str) -> Json<Value> {
+    Json(json!({ "exceptionClass": class, "errorCode": code, "message": message }))
 }

@@ -19,20 +19,30 @@ use axum::{
 };
 use gatehouse_core::{
     Error,
-    firmware::{AttributesMode, Deployment},
+    firmware::{AttributesMode, Deployment, ManifestWish, Running},
 };
 use gatehouse_types::{firmware::ReleaseState, rollout::ActionState};
 use http::{StatusCode, header};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use self::{controller::Controller, failure::Failure, feedback::Feedback};
 use crate::{
     firmware::Fetch,
-    http::{extract::Path, headers::ForDevice},
+    http::{
+        extract::{Path, Query},
+        headers::ForDevice,
+    },
     state::AppState,
 };
 
 const MD5SUM: &str = ".MD5SUM";
+
+#[derive(Deserialize)]
+struct ManifestQuery {
+    /// Which of the project's keys should sign, by its thumbprint.
+    key: Option<String>,
+}
 
 /// The routes of the API.
 pub(crate) fn router() -> Router<AppState> {
@@ -43,6 +53,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/cancelAction/{id}", get(cancel))
         .route("/cancelAction/{id}/feedback", post(take_cancel_feedback))
         .route("/installedBase/{id}", get(deployment))
+        .route("/manifest", get(manifest))
         .route("/softwaremodules/{module}/artifacts", get(list_artifacts))
         .route("/softwaremodules/{module}/artifacts/{file}", get(artifact));
     Router::new()
@@ -145,6 +156,22 @@ async fn take_attributes(
         .take_attributes(&device.actor, mode, &data)
         .await?;
     Ok(StatusCode::OK)
+}
+
+/// Not of hawkBit's: what both signed of the release that the device should install.
+async fn manifest(
+    State(app): State<AppState>,
+    device: Controller,
+    Query(ManifestQuery { key }): Query<ManifestQuery>,
+) -> Result<Response, Failure> {
+    let wish = ManifestWish {
+        running: Running::AsBefore,
+        key: key.as_deref(),
+        address: &app.public_url,
+    };
+    let signed = app.portal.firmware.manifest(&device.actor, wish).await?;
+    let signed = signed.ok_or_else(Failure::not_found)?;
+    Ok(crate::firmware::signed(signed))
 }
 
 async fn list_artifacts(

@@ -1,19 +1,20 @@
 //! The one code path on which the bytes of an image leave, whatever dialect its client speaks.
 
-use std::{convert::Infallible, ops::Range};
+use std::{convert::Infallible, ops::Range, sync::Arc};
 
 use axum::{
     body::Body,
     extract::FromRequestParts,
     response::{IntoResponse, Response},
 };
+use futures_util::TryStreamExt;
 use gatehouse_core::{Actor, Error, firmware::CatalogRelease};
 use gatehouse_types::codes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
 
 use super::{
     conditions::{self, Verdict},
-    images::Image,
+    images::{AT_ONCE_BYTES, Image},
     range::{self, Wanted},
     sendfile,
 };
@@ -24,6 +25,14 @@ use crate::{
 
 /// Longer file names do not fit into the 512 bytes that a small device has for a whole head.
 const SHORT_NAME_BYTES: usize = 24;
+
+/// Which bytes go out with an answer.
+enum Sent {
+    /// As good as when the answer begins.
+    AtOnce(Range<u64>),
+    /// As the client takes them.
+    ByAndBy(Range<u64>),
+}
 
 /// How an image is asked for.
 pub(crate) struct Fetch {
@@ -66,13 +75,21 @@ impl Fetch {
         &self,
         app: &AppState,
         actor: &Actor,
-        release: &CatalogRelease,
+        release: &Arc<CatalogRelease>,
     ) -> Result<Response, Problem> {
         let (response, sent) = self.respond(app, actor, release).await?;
-        if let Some(part) = sent {
-            app.portal.firmware.note_fetch(actor, release, &part);
+        let firmware = &app.portal.firmware;
+        match sent {
+            None => Ok(response),
+            Some(Sent::AtOnce(part)) => {
+                firmware.note_fetch(actor, release, part.end);
+                Ok(response)
+            }
+            Some(Sent::ByAndBy(part)) => {
+                firmware.note_fetch(actor, release, part.start);
+                Ok(response.map(|body| noted_at_its_end(body, (app, actor, release), part)))
+            }
         }
-        Ok(response)
     }
 
     /// As [`Fetch::answer`], for clients whose windows come in any order and so tell no progress.
@@ -87,18 +104,18 @@ impl Fetch {
     ) -> Result<Response, Problem> {
         let (response, sent) = self.respond(app, actor, release).await?;
         if sent.is_some() {
-            app.portal.firmware.note_fetch(actor, release, &(0..0));
+            app.portal.firmware.note_fetch(actor, release, 0);
         }
         Ok(response)
     }
 
-    /// The answer, and which bytes go out with it.
+    /// The answer, and what goes out with it.
     async fn respond(
         &self,
         app: &AppState,
         actor: &Actor,
         release: &CatalogRelease,
-    ) -> Result<(Response, Option<Range<u64>>), Problem> {
+    ) -> Result<(Response, Option<Sent>), Problem> {
         let image = app.images.get(release, app.blobs.as_ref()).await?;
         let mut headers = image.headers.clone();
         let is_device = actor.account().is_err();
@@ -122,7 +139,7 @@ impl Fetch {
         app: &AppState,
         image: &Image,
         mut headers: HeaderMap,
-    ) -> Result<(Response, Option<Range<u64>>), Problem> {
+    ) -> Result<(Response, Option<Sent>), Problem> {
         let (status, part) = match self.wanted(image) {
             Wanted::Whole => (StatusCode::OK, 0..image.size_bytes),
             Wanted::Part(part) => (StatusCode::PARTIAL_CONTENT, part),
@@ -132,7 +149,9 @@ impl Fetch {
         if is_get && self.is_for_the_proxy() {
             image.check_file(app.blobs.as_ref()).await?;
             sendfile::name_file(&app.config, &image.sha256, &mut headers)?;
-            return Ok(((status, headers, Body::empty()).into_response(), Some(part)));
+            let response = (status, headers, Body::empty()).into_response();
+            // The proxy does not say when it is through.
+            return Ok((response, Some(Sent::AtOnce(part))));
         }
         let length = HeaderValue::from(part.end - part.start);
         headers.insert(header::CONTENT_LENGTH, length);
@@ -145,7 +164,12 @@ impl Fetch {
             return Ok(((status, headers, Body::empty()).into_response(), None));
         }
         let body = image.body(app.blobs.as_ref(), part.clone()).await?;
-        Ok(((status, headers, body).into_response(), Some(part)))
+        let sent = if part.end - part.start <= AT_ONCE_BYTES {
+            Sent::AtOnce(part)
+        } else {
+            Sent::ByAndBy(part)
+        };
+        Ok(((status, headers, body).into_response(), Some(sent)))
     }
 
     fn wanted(&self, image: &Image) -> Wanted {
@@ -161,6 +185,25 @@ impl Fetch {
             && !self.headers.contains_key(header::RANGE)
             && !conditions::are_in(&self.headers)
     }
+}
+
+/// Notes when the last bytes of an answer are taken. A device whose download broke off before has
+/// not got them, and must not look like one that runs its old image again.
+fn noted_at_its_end(
+    body: Body,
+    (app, actor, release): (&AppState, &Actor, &Arc<CatalogRelease>),
+    part: Range<u64>,
+) -> Body {
+    let (app, actor, release) = (app.clone(), actor.clone(), Arc::clone(release));
+    let mut left_bytes = part.end - part.start;
+    let bytes = body.into_data_stream().inspect_ok(move |chunk| {
+        left_bytes = left_bytes.saturating_sub(chunk.len() as u64);
+        if left_bytes == 0 {
+            let firmware = &app.portal.firmware;
+            firmware.note_handed_out(&actor, &release, part.end);
+        }
+    });
+    Body::from_stream(bytes)
 }
 
 fn not_the_named_one() -> Problem {

@@ -1,13 +1,10 @@
 //! Images that are ready to be sent, and that what is sent is what was uploaded.
 
-use std::{
-    ops::Range,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{convert::Infallible, ops::Range, sync::Arc};
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
-use futures_util::TryStreamExt;
+use futures_util::{TryStreamExt, stream};
 use gatehouse_core::{
     Error,
     firmware::CatalogRelease,
@@ -15,8 +12,9 @@ use gatehouse_core::{
 };
 use gatehouse_types::codes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use moka::sync::Cache;
+use moka::future::Cache;
 use sha2::{Digest, Sha256};
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use super::conditions::{self, Validators};
@@ -25,6 +23,8 @@ use crate::http::problem::Problem;
 /// Larger images are streamed from the store.
 const CACHED_MAX_BYTES: u64 = 4 * 1024 * 1024;
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
+/// Larger answers go out in slices of this, so that whoever sends them sees how far they are.
+pub(super) const AT_ONCE_BYTES: u64 = 64 * 1024;
 /// What an entry costs beside its bytes.
 const ENTRY_BYTES: u32 = 1024;
 const X_MD5: HeaderName = HeaderName::from_static("x-md5");
@@ -57,9 +57,7 @@ impl Image {
     pub(super) async fn body(&self, blobs: &dyn Blobs, part: Range<u64>) -> Result<Body, Problem> {
         if let Some(bytes) = &self.bytes {
             let index = |position: u64| usize::try_from(position).map_err(Error::internal);
-            return Ok(Body::from(
-                bytes.slice(index(part.start)?..index(part.end)?),
-            ));
+            return Ok(in_slices(bytes.slice(index(part.start)?..index(part.end)?)));
         }
         let opened = open_checked(blobs, self, part).await?;
         Ok(broken_off_with_alarm(opened, &self.sha256))
@@ -70,14 +68,6 @@ impl Image {
         open_checked(blobs, self, 0..self.size_bytes)
             .await
             .map(drop)
-    }
-
-    fn checked(&self) -> Stamp {
-        *self.checked.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn set_checked(&self, stamp: Stamp) {
-        *self.checked.lock().unwrap_or_else(PoisonError::into_inner) = stamp;
     }
 }
 
@@ -100,19 +90,20 @@ impl Default for ImageCache {
 }
 
 impl ImageCache {
-    /// The image of a release; read from the store and checked when it is asked for first.
+    /// The image of a release; read from the store and checked when it is asked for first, once
+    /// for all who ask meanwhile.
     pub(super) async fn get(
         &self,
         release: &CatalogRelease,
         blobs: &dyn Blobs,
     ) -> Result<Arc<Image>, Problem> {
         let id = release.record.id;
-        if let Some(image) = self.0.get(&id) {
+        if let Some(image) = self.0.get(&id).await {
             return Ok(image);
         }
-        let image = Arc::new(load(release, blobs).await?);
-        self.0.insert(id, image.clone());
-        Ok(image)
+        let load = async { load(release, blobs).await.map(Arc::new) };
+        let loaded = self.0.try_get_with(id, load).await;
+        loaded.map_err(|problem| Problem::clone(&problem))
     }
 }
 
@@ -184,21 +175,35 @@ async fn open(blobs: &dyn Blobs, sha256: &str, part: Range<u64>) -> Result<OpenP
     opened.ok_or_else(|| alarm(sha256, "is missing"))
 }
 
-/// Opens a part of a large image; the whole is read again if its file changed since it last was.
+/// Opens a part of a large image; the whole is read again, once for all who ask meanwhile, if its
+/// file changed since it last was.
 async fn open_checked(
     blobs: &dyn Blobs,
     image: &Image,
     part: Range<u64>,
 ) -> Result<OpenPart, Problem> {
     let opened = open(blobs, &image.sha256, part).await?;
-    if opened.stamp != image.checked() {
+    let mut checked = image.checked.lock().await;
+    if opened.stamp != *checked {
         let (_, stamp) = read_checked(blobs, &image.sha256, image.size_bytes).await?;
-        image.set_checked(stamp);
+        *checked = stamp;
         if opened.stamp != stamp {
             return Err(alarm(&image.sha256, "changes while it is read"));
         }
     }
     Ok(opened)
+}
+
+fn in_slices(mut bytes: Bytes) -> Body {
+    let slice_bytes = usize::try_from(AT_ONCE_BYTES).unwrap_or(usize::MAX);
+    if bytes.len() <= slice_bytes {
+        return Body::from(bytes);
+    }
+    let slices = std::iter::from_fn(move || {
+        let slice = bytes.split_to(bytes.len().min(slice_bytes));
+        (!slice.is_empty()).then_some(Ok::<_, Infallible>(slice))
+    });
+    Body::from_stream(stream::iter(slices))
 }
 
 fn alarm(sha256: &str, what: &str) -> Problem {

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     path::PathBuf,
-    sync::Mutex,
+    sync::Mutex as StdMutex,
 };
 
 use gatehouse_core::ports::firmware::ReleaseRecord;
@@ -20,6 +20,7 @@ use super::*;
 struct Shelf {
     folder: TempDir,
     blobs: FileBlobs,
+    release: CatalogRelease,
     image: Image,
 }
 
@@ -42,6 +43,7 @@ impl Shelf {
             state: ReleaseState::Published,
             notes: String::new(),
             number: 1,
+            release_counter: Some(1),
             image: None,
             channel: Channel::default(),
             min_version: None,
@@ -65,6 +67,7 @@ impl Shelf {
         Self {
             folder,
             blobs,
+            release,
             image,
         }
     }
@@ -104,17 +107,17 @@ async fn an_image_that_rots_after_its_check_is_refused_until_it_is_mended() {
 #[tokio::test]
 async fn a_change_is_looked_into_once() {
     let shelf = Shelf::with_large_image().await;
-    let before = shelf.image.checked();
+    let before = *shelf.image.checked.lock().await;
     let whole = fs::read(shelf.file()).expect("reads");
     // Another file with the same bytes, as a restored or repeated upload leaves it.
     let copy = shelf.folder.path().join("copy");
     fs::write(&copy, whole).expect("writes");
     fs::rename(copy, shelf.file()).expect("takes its place");
     assert!(shelf.open().await.is_some());
-    let after = shelf.image.checked();
+    let after = *shelf.image.checked.lock().await;
     assert_ne!(after.inode, before.inode);
     assert!(shelf.open().await.is_some());
-    assert_eq!(shelf.image.checked(), after);
+    assert_eq!(*shelf.image.checked.lock().await, after);
 }
 
 #[tokio::test]
@@ -123,7 +126,7 @@ async fn a_file_cut_while_it_is_sent_breaks_the_answer_off_with_an_alarm() {
     let log = shelf.folder.path().join("log");
     let subscriber = tracing_subscriber::fmt()
         .with_ansi(false)
-        .with_writer(Mutex::new(File::create(&log).expect("a log")))
+        .with_writer(StdMutex::new(File::create(&log).expect("a log")))
         .finish();
     // With just one subscriber, `tracing` asks the thread that first comes to an event whether it
     // listens, and takes the no of another test for all threads.
@@ -138,4 +141,28 @@ async fn a_file_cut_while_it_is_sent_breaks_the_answer_off_with_an_alarm() {
         log.contains("alarm=true") && log.contains("breaks off"),
         "{log}"
     );
+}
+
+#[tokio::test]
+async fn all_who_ask_for_a_cold_image_share_one_reading() {
+    let shelf = Shelf::with_large_image().await;
+    let images = ImageCache::default();
+    let ask = || images.get(&shelf.release, &shelf.blobs);
+    let Ok((one, other)) = tokio::try_join!(ask(), ask()) else {
+        panic!("the image is whole");
+    };
+    assert!(Arc::ptr_eq(&one, &other), "it was read once for both");
+}
+
+#[tokio::test]
+async fn an_image_that_could_not_be_read_is_tried_again() {
+    let shelf = Shelf::with_large_image().await;
+    let whole = fs::read(shelf.file()).expect("reads");
+    fs::remove_file(shelf.file()).expect("removes");
+    let images = ImageCache::default();
+    let ask = || images.get(&shelf.release, &shelf.blobs);
+    let (one, other) = tokio::join!(ask(), ask());
+    assert!(one.is_err() && other.is_err());
+    fs::write(shelf.file(), whole).expect("puts it back");
+    assert!(ask().await.is_ok());
 }

@@ -12,16 +12,23 @@ mod images;
 mod range;
 mod sendfile;
 
-use axum::{Json, Router, extract::State, response::Response, routing::get};
+use axum::{
+    Extension, Json, Router,
+    extract::State,
+    response::{IntoResponse, Response},
+    routing::get,
+};
 use gatehouse_core::{
     Error,
     firmware::{CatalogRelease, Running},
 };
 use gatehouse_types::{Timestamp, firmware::Update};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use crate::{
-    http::{extract::Path, problem::Problem},
+    http::{extract::Path, headers::ForDevice, problem::Problem},
     state::AppState,
 };
 
@@ -64,9 +71,14 @@ async fn latest(
         return Ok(Json(offer(&app, &project, &newest, NEXT_POLL_S)));
     }
     let answer = firmware.check_update(&actor, Running::AsBefore).await?;
+    // There is a manifest of what should be installed, and of nothing else.
+    let manifest_url = answer.release.as_ref().map(|_| manifest_url(&app, None));
     let release = answer.release.or(answer.runs);
     let release = release.ok_or(Error::NotFound("firmware"))?;
-    Ok(Json(offer(&app, &project, &release, answer.next_poll_s)))
+    Ok(Json(Update {
+        manifest_url,
+        ..offer(&app, &project, &release, answer.next_poll_s)
+    }))
 }
 
 async fn versions(
@@ -85,7 +97,27 @@ async fn status(State(app): State<AppState>) -> Json<Value> {
     Json(json!({ "status": "ok", "time": Timestamp(app.clock.now_ms()).rfc3339() }))
 }
 
-/// What a device needs to know to install a release.
+/// Where a device gets what it may install, signed by both.
+pub(crate) fn manifest_url(app: &AppState, current_fw: Option<&str>) -> String {
+    let query = current_fw.map_or_else(String::new, |version| {
+        format!(
+            "?current_fw={}",
+            utf8_percent_encode(version, NON_ALPHANUMERIC)
+        )
+    });
+    format!("{}/api/v1/device/manifest{query}", app.public_url)
+}
+
+/// A manifest on its way to the one device that asked for it.
+pub(crate) fn signed(manifest: String) -> Response {
+    let headers = [
+        (CONTENT_TYPE, "application/jose+json"),
+        (CACHE_CONTROL, "no-store"),
+    ];
+    (Extension(ForDevice), headers, manifest).into_response()
+}
+
+/// What a device needs to know to install a release; where its manifest is depends on who asks.
 pub(crate) fn offer(
     app: &AppState,
     project: &str,

@@ -113,9 +113,9 @@ impl From<Error> for Problem {
         let problem = Self::new(status, code, error.to_string());
         match error {
             Error::Invalid { field, .. } => problem.in_field(field),
-            Error::TooMany { retry_after_s } | Error::Unavailable { retry_after_s, .. } => {
-                problem.retry_after(retry_after_s)
-            }
+            Error::TooMany { retry_after_s }
+            | Error::NotCoSigned { retry_after_s, .. }
+            | Error::Unavailable { retry_after_s, .. } => problem.retry_after(retry_after_s),
             _ => problem,
         }
     }
@@ -134,6 +134,7 @@ fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
         Error::QuotaExceeded { .. } => (StatusCode::PAYLOAD_TOO_LARGE, codes::QUOTA_EXCEEDED),
         Error::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, codes::TOO_MANY),
         Error::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, codes::UNAVAILABLE),
+        Error::NotCoSigned { code, .. } => (StatusCode::SERVICE_UNAVAILABLE, code),
         Error::StorageFull => (StatusCode::INSUFFICIENT_STORAGE, codes::STORAGE_FULL),
         Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, codes::INTERNAL),
     }

@@ -20,6 +20,7 @@ use gatehouse_server::{
 use gatehouse_types::{
     account::{NewUser, Role},
     firmware::{GenerateToken, NewProject, PublishRelease},
+    manifest::ProjectKeys,
 };
 use http::{Request, StatusCode, header};
 use http_body_util::BodyExt;
@@ -167,6 +168,13 @@ pub(crate) async fn furnish(portal: &Installation) {
     let created = rooms.firmware.create_project(&system, &project).await;
     created.expect("makes it");
     publish(portal, 1).await;
+}
+
+/// What devices of the project trust.
+pub(crate) async fn project_keys(portal: &Installation) -> ProjectKeys {
+    let firmware = &portal.portal.firmware;
+    let keys = firmware.project_keys(&Actor::system(), PROJECT).await;
+    keys.expect("the co-signer tells its key")
 }
 
 pub(crate) async fn device_token(portal: &Installation) -> String {

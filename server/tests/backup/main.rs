@@ -11,7 +11,8 @@ use http::StatusCode;
 use sha2::{Digest, Sha256};
 
 use home::{
-    EMAIL, Home, PASSWORD, PROJECT, device_token, download, furnish, image, mode, names_in, publish,
+    EMAIL, Home, PASSWORD, PROJECT, device_token, download, furnish, image, mode, names_in,
+    project_keys, publish,
 };
 
 #[tokio::test]
@@ -20,6 +21,8 @@ async fn a_restored_portal_knows_the_same_account_image_and_keys() {
     let portal = home.open("data").await;
     furnish(&portal).await;
     let token = device_token(&portal).await;
+    let keys = project_keys(&portal).await;
+    let identity = fs::read(home.path("data/keys/identity.pem")).expect("reads");
     home.backup("data", "backup").await.expect("writes it");
     assert_eq!(mode(&home.path("backup")), 0o600);
     let mut left = names_in(home.0.path());
@@ -39,16 +42,28 @@ async fn a_restored_portal_knows_the_same_account_image_and_keys() {
         fs::read(home.path("restored/keys/secret.bin")).expect("reads"),
         secret
     );
+    assert_eq!(
+        fs::read(home.path("restored/keys/identity.pem")).expect("reads"),
+        identity
+    );
     for (path, expected) in [
         ("", 0o700),
         ("keys", 0o700),
         ("blobs", 0o700),
         ("gatehouse.db", 0o600),
         ("keys/secret.bin", 0o600),
+        ("keys/identity.pem", 0o600),
+        ("cosigner", 0o700),
+        ("cosigner/keys", 0o700),
     ] {
         assert_eq!(mode(&home.path("restored").join(path)), expected, "{path}");
     }
     let restored = home.open("restored").await;
+    assert_eq!(
+        project_keys(&restored).await,
+        keys,
+        "devices go on trusting the portal and its co-signer"
+    );
     let request = SignIn {
         email: EMAIL,
         password: PASSWORD,

@@ -68,8 +68,8 @@ async fn a_cut_backup_is_refused_wherever_it_is_cut() {
     let boundaries = boundaries(&backup);
     assert_eq!(
         boundaries.len(),
-        2 + 3 * 2 + 1,
-        "three entries: secret, image and database"
+        2 + 4 * 2 + 1,
+        "four entries: secret, identity, image and database"
     );
     let near = boundaries
         .iter()
@@ -152,6 +152,13 @@ async fn what_no_backup_holds_is_refused() {
         &outside,
         "keys/../../outside",
         "keys/other",
+        "other/identity.pem",
+        "cosigner/../outside",
+        "cosigner/../keys/outside.pem",
+        "cosigner/keys/../outside.pem",
+        "cosigner/keys/.pem",
+        "cosigner/tmp/1.new",
+        "cosigner/outside",
         "./gatehouse.db",
         "gatehouse.db\0",
         "blobs/tmp/x",

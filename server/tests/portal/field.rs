@@ -34,6 +34,14 @@ impl Field {
         field
     }
 
+    /// The same on the same data after a restart with another environment.
+    pub(crate) async fn again(self, variables: &[(&str, &str)]) -> Self {
+        Self {
+            portal: self.portal.again(variables).await,
+            ..self
+        }
+    }
+
     pub(crate) async fn release(&self, version: &str, bytes: Bytes) -> Value {
         let uploaded = self.portal.upload(&self.admin, version, bytes).await;
         uploaded.expect(201);

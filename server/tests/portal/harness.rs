@@ -37,6 +37,23 @@ impl Portal {
     /// Opens a portal with more variables of its environment; an empty one is not set.
     pub(crate) async fn with(variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
+        Self::in_folder(folder, variables).await
+    }
+
+    /// Stops the portal and opens another one on its data.
+    pub(crate) async fn again(self, variables: &[(&str, &str)]) -> Self {
+        let Self {
+            installation,
+            front,
+            folder,
+        } = self;
+        drop(front);
+        installation.store.close().await;
+        drop(installation);
+        Self::in_folder(folder, variables).await
+    }
+
+    async fn in_folder(folder: TempDir, variables: &[(&str, &str)]) -> Self {
         let data_dir = folder.path().join("data").display().to_string();
         let own = [
             ("GATEHOUSE_DATA_DIR", data_dir.as_str()),

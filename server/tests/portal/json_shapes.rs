@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     daemon::{Router, open},
     furnish::{DEVICE, PROJECT, text_of},
-    harness::{Portal, get, post},
+    harness::{Portal, ask, get, post},
 };
 
 /// Replaces ids, times, tokens and ports by what they are.
@@ -26,9 +26,12 @@ fn mask(value: &mut Value) {
                         "iat" | "exp" | "next_poll_s" | "latency_ms" | "clock_difference_ms",
                         Value::Number(_),
                     ) => *member = "(number)".into(),
-                    ("address" | "cert_sha256" | "token" | "target_token", Value::String(_)) => {
-                        *member = format!("({name})").into();
-                    }
+                    (
+                        "address" | "cert_sha256" | "token" | "target_token" | "kid" | "x" | "y"
+                        | "thumbprint" | "pem" | "identity_pem" | "project_pem" | "cosigner_pem"
+                        | "next_project_pem",
+                        Value::String(_),
+                    ) => *member = format!("({name})").into(),
                     _ => mask(member),
                 });
         }
@@ -103,6 +106,22 @@ async fn firmware() {
         "GET /firmware/lamp/latest": portal.send(get("/firmware/lamp/latest").bearer(token)).await.expect(200),
         "GET /firmware/lamp/versions": portal.send(get("/firmware/lamp/versions").bearer(token)).await.expect(200),
         "GET /api/v1/audit": portal.send(get("/api/v1/audit?action=token").cookie(&admin.cookie)).await.expect(200),
+    });
+    insta::assert_json_snapshot!(masked(shown));
+}
+
+#[tokio::test]
+async fn manifests() {
+    let portal = Portal::open().await;
+    let admin = portal.admin().await;
+    portal.release(&admin, "01.00.02").await;
+    let keys = "/api/v1/projects/lamp/keys";
+    let by_admin = |method, path: &str| portal.send(ask(method, path).cookie(&admin.cookie));
+    let shown = json!({
+        "POST …/keys/rotate": by_admin("POST", &format!("{keys}/rotate")).await.expect(200),
+        "GET …/keys": by_admin("GET", keys).await.expect(200),
+        "POST …/keys/retire": by_admin("POST", &format!("{keys}/retire")).await.expect(200),
+        "GET /api/v1/cosigner": by_admin("GET", "/api/v1/cosigner").await.expect(200),
     });
     insta::assert_json_snapshot!(masked(shown));
 }

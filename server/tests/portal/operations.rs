@@ -148,6 +148,8 @@ impl Operation {
                 | "/api/v1/projects/{project}/devices/{device_id}/cancel"
                 | "/api/v1/projects/{project}/devices/{device_id}/retry"
                 | "/api/v1/projects/{project}/gateway_token"
+                | "/api/v1/projects/{project}/keys/rotate"
+                | "/api/v1/projects/{project}/keys/retire"
                 | "/api/v1/projects/{project}/uploads",
             ) => return None,
             ("PATCH", _)

@@ -75,3 +75,37 @@ async fn what_rots_is_cut_or_gone_is_found_and_what_is_mended_is_forgotten() {
     assert_eq!(scrub(&portal).await, (4, 1));
     assert_eq!(damaged(&portal), ["1.0.2"], "a backup mends it, too");
 }
+
+#[tokio::test]
+async fn the_pages_of_a_damaged_image_say_so_and_what_to_do() {
+    const ALARM: &str = "role=\"alert\"";
+    let portal = Portal::open().await;
+    let admin = portal.admin().await;
+    portal.project(&admin, PROJECT).await;
+    let upload = async |version| portal.upload(&admin, version, image(900)).await;
+    let release = upload("1.0.0").await.expect(201);
+    portal.upload(&admin, "1.0.1", image(901)).await.expect(201);
+    let page = async |rest: &str| {
+        let path = format!("/admin/projects/{PROJECT}{rest}");
+        let page = portal.send(get(&path).cookie(&admin.cookie)).await;
+        assert_eq!(page.status, 200, "{path}");
+        page.text()
+    };
+    scrub(&portal).await;
+    assert!(!page("").await.contains(ALARM));
+    fs::write(blob(&portal, text_of(&release, "sha256")), "rotten").expect("writes");
+    scrub(&portal).await;
+    for rest in ["", "/releases/1.0.0"] {
+        let html = page(rest).await;
+        let (_, alarm) = html.split_once(ALARM).expect("an alarm");
+        let (alarm, _) = alarm.split_once("</div>").expect("its end");
+        assert!(
+            alarm.contains("1.0.0") && !alarm.contains("1.0.1"),
+            "{alarm}"
+        );
+        assert!(alarm.contains(&format!("href=\"/admin/projects/{PROJECT}/upload\"")));
+    }
+    assert!(!page("/releases/1.0.1").await.contains(ALARM));
+    upload("1.0.0").await.expect(200);
+    assert!(!page("").await.contains(ALARM), "it is whole again");
+}

@@ -337,6 +337,34 @@ async fn a_device_that_follows_numbers_is_told_what_to_install_and_what_to_stop(
         .expect("the same word again: its answer was lost");
     let late = step(Some(ActionState::Failed), "").await;
     assert!(matches!(late, Err(Error::Conflict { code, .. }) if code == codes::FINISHED));
-    let unknown = firmware.take_step(&lamp.actor, number + 64, None, None, "");
-    assert!(matches!(unknown.await, Err(Error::NotFound(_))));
+    for never in [number + 1, number + 64] {
+        let unknown = firmware.take_step(&lamp.actor, never, None, None, "");
+        assert!(matches!(unknown.await, Err(Error::NotFound(_))), "{never}");
+    }
+}
+
+#[tokio::test]
+async fn a_number_is_over_once_the_next_attempt_began_and_unknown_before_it_was_given() {
+    let house = House::new().await;
+    house.release("1.1.0").await;
+    let (lamp, other) = (house.lamp("").await, house.lamp("").await);
+    let firmware = &house.portal.firmware;
+    let poll = async || firmware.poll(&lamp.actor).await.expect("answers").install;
+    let number = poll().await.expect("something to install");
+    assert!(
+        firmware.poll(&other.actor).await.is_ok(),
+        "the same number is given to each device"
+    );
+    says(&house.portal, &lamp, "1.1.0", ReportState::Failed).await;
+    house.pass_ms(SOON_MS);
+    assert_eq!(poll().await, Some(number + 1));
+    let over = firmware.deployment(&lamp.actor, number).await;
+    assert!(matches!(over, Err(Error::Conflict { code, .. }) if code == codes::FINISHED));
+    for (whose, never) in [(&lamp, number + 2), (&other, number + 1)] {
+        let unknown = firmware.deployment(&whose.actor, never).await;
+        assert!(
+            matches!(unknown, Err(Error::NotFound(_))),
+            "{never}: {unknown:?}"
+        );
+    }
 }

@@ -123,10 +123,7 @@ async fn a_device_that_goes_on_fetching_does_not_miss_its_deadline() {
     let release = catalog.project(PROJECT).expect("is there").release("1.1.0");
     let release = release.expect("is there");
     for byte in 1..5 {
-        house
-            .portal
-            .firmware
-            .note_fetch(&lamp.actor, release, &(0..byte));
+        house.portal.firmware.note_fetch(&lamp.actor, release, byte);
         house.pass_ms(9 * 60 * 1000);
         house.keep_rollouts().await;
     }
@@ -144,15 +141,41 @@ async fn a_device_that_asks_again_after_the_last_byte_may_fetch_once_more_at_onc
     let release = release.expect("is there");
     for expected in [true, false] {
         offered(&house.portal, &lamp, "1.0.0").await;
-        house
-            .portal
-            .firmware
-            .note_fetch(&lamp.actor, release, &(0..5));
+        house.portal.firmware.note_fetch(&lamp.actor, release, 5);
         house.pass_ms(61_000);
         let again = offered(&house.portal, &lamp, "1.0.0").await.is_some();
         assert_eq!(again, expected);
     }
     assert_eq!(state(&house, &lamp).await, ActionState::RolledBack);
+}
+
+/// The line may break in the middle of an image that was asked for in one piece.
+#[tokio::test]
+async fn a_download_that_broke_off_before_its_end_is_no_restart() {
+    let house = House::new().await;
+    house.release("1.1.0").await;
+    let lamp = house.lamp("").await;
+    let catalog = house.portal.firmware.catalog();
+    let release = catalog.project(PROJECT).expect("is there").release("1.1.0");
+    let release = release.expect("is there");
+    let firmware = &house.portal.firmware;
+    for _ in 0..3 {
+        assert!(offered(&house.portal, &lamp, "1.0.0").await.is_some());
+        firmware.note_fetch(&lamp.actor, release, 0);
+        firmware.note_handed_out(&lamp.actor, release, 4);
+        house.pass_ms(61_000);
+    }
+    assert_eq!(action(&house, &lamp).await.attempt, 1);
+    firmware.note_handed_out(&lamp.actor, release, 5);
+    house.pass_ms(61_000);
+    offered(&house.portal, &lamp, "1.0.0").await;
+    assert_eq!(action(&house, &lamp).await.attempt, 2);
+    firmware.note_handed_out(&lamp.actor, release, 5);
+    assert_eq!(
+        action(&house, &lamp).await.progress_percent,
+        None,
+        "an answer that ends late tells nothing of what began after it"
+    );
 }
 
 /// Two admins, or an admin and the keeper, at the same release: nothing may be undone unseen.

@@ -1,8 +1,9 @@
 //! A portal without HTTP and its clock.
 
 use std::{
+    fs,
     net::IpAddr,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -26,11 +27,12 @@ use gatehouse_types::{
     firmware::{NewProject, PublishRelease},
 };
 use serde_json::json;
+use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 use tokio::{task::JoinHandle, time::sleep};
 use uuid::Uuid;
 
-use crate::hand_router::HandRouter;
+use crate::{hand_cosigner::HandCoSigner, hand_router::HandRouter};
 
 pub(crate) const START_MS: i64 = 1_763_719_200_000;
 pub(crate) const MINUTE_MS: i64 = 60_000;
@@ -63,6 +65,7 @@ pub(crate) struct House {
     pub(crate) portal: Arc<Portal>,
     pub(crate) clock: Arc<HandClock>,
     pub(crate) router: Arc<HandRouter>,
+    pub(crate) cosigner: Arc<HandCoSigner>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) owner: Actor,
     pub(crate) admin: Actor,
@@ -76,6 +79,7 @@ pub(crate) struct Empty {
     pub(crate) portal: Arc<Portal>,
     pub(crate) clock: Arc<HandClock>,
     router: Arc<HandRouter>,
+    cosigner: Arc<HandCoSigner>,
     store: Arc<dyn Store>,
     folder: TempDir,
 }
@@ -89,11 +93,13 @@ impl Empty {
         let store = handle.store();
         let clock = Arc::new(HandClock(AtomicI64::new(START_MS)));
         let router = Arc::new(HandRouter::default());
+        let cosigner = Arc::new(HandCoSigner::default());
         let blobs = folder.path().join("blobs");
         Self {
-            portal: portal_over(&blobs, &store, &router, &clock),
+            portal: portal_over(&blobs, &store, &router, &cosigner, &clock),
             clock,
             router,
+            cosigner,
             store,
             folder,
         }
@@ -104,6 +110,7 @@ fn portal_over(
     blobs: &Path,
     store: &Arc<dyn Store>,
     router: &Arc<HandRouter>,
+    cosigner: &Arc<HandCoSigner>,
     clock: &Arc<HandClock>,
 ) -> Arc<Portal> {
     let ports = Ports {
@@ -111,6 +118,7 @@ fn portal_over(
         blobs: Arc::new(FileBlobs::open(blobs).expect("opens")),
         router_link: router.clone(),
         webhooks: router.clone(),
+        cosigner: cosigner.clone(),
         clock: clock.clone(),
         rng: Arc::new(SystemRng),
     };
@@ -122,6 +130,7 @@ fn portal_over(
     let settings = Settings {
         secret: [7; 32],
         webhook_secret: Some(WEBHOOK_SECRET.into()),
+        project_key_secret: None,
         firmware,
     };
     Portal::new(ports, &settings).expect("furnishes the rooms")
@@ -133,6 +142,7 @@ impl House {
             portal,
             clock,
             router,
+            cosigner,
             store,
             folder,
         } = Empty::new().await;
@@ -142,6 +152,7 @@ impl House {
             portal,
             clock,
             router,
+            cosigner,
             store,
             owner,
             admin,
@@ -198,7 +209,39 @@ impl House {
     /// Another portal over the same database and router.
     pub(crate) fn other_instance(&self) -> Arc<Portal> {
         let blobs = self.folder.path().join("blobs");
-        portal_over(&blobs, &self.store, &self.router, &self.clock)
+        portal_over(
+            &blobs,
+            &self.store,
+            &self.router,
+            &self.cosigner,
+            &self.clock,
+        )
+    }
+
+    /// The database, to make it look as an older portal left it.
+    pub(crate) async fn database(&self) -> SqliteConnection {
+        let file = self.folder.path().join("gatehouse.db");
+        SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(file))
+            .await
+            .expect("connects")
+    }
+
+    /// Where the bytes of an image lie.
+    pub(crate) fn image_file(&self, sha256: &str) -> PathBuf {
+        let folder = self.folder.path().join("blobs");
+        let mut folders = vec![folder];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).expect("reads") {
+                let path = entry.expect("is there").path();
+                if path.ends_with(sha256) {
+                    return path;
+                }
+                if path.is_dir() {
+                    folders.push(path);
+                }
+            }
+        }
+        panic!("no image {sha256}");
     }
 
     pub(crate) async fn open(&self, minutes: i64) -> gatehouse_core::Result<AccessSession> {

@@ -8,7 +8,10 @@ use gatehouse_core::{
 use gatehouse_types::firmware::{NewDevice, NewDeviceToken, Report, ReportState, TokenQuery};
 use uuid::Uuid;
 
-use crate::house::{HOUR_MS, House, PROJECT, nobody};
+use crate::{
+    house::{HOUR_MS, House, PROJECT, nobody},
+    lamps::{offered, says},
+};
 
 const DAY_MS: i64 = 24 * HOUR_MS;
 
@@ -37,6 +40,8 @@ async fn report(house: &House, device: &Actor, times: u32) {
         detail: String::new(),
     };
     for _ in 0..times {
+        // Sooner, it would be refused.
+        house.pass_ms(2_000);
         let kept = house.portal.firmware.report(device, &report).await;
         kept.expect("is kept");
     }
@@ -52,9 +57,9 @@ async fn reports_stay_four_hundred_days_and_a_thousand_of_each_device() {
     house.release("1.0.0").await;
     let (_, busy) = lamp(&house).await;
     report(&house, &busy, 5).await;
-    house.pass_ms(400 * DAY_MS);
+    house.pass_ms(400 * DAY_MS - 8_000);
     assert_eq!(prune(&house).await, Pruned::default());
-    house.pass_ms(1);
+    house.pass_ms(8_001);
     report(&house, &busy, 1600).await;
     let (quiet_id, quiet) = lamp(&house).await;
     report(&house, &quiet, 2).await;
@@ -100,4 +105,87 @@ async fn a_token_stays_on_record_for_a_month_after_its_end() {
     house.pass_ms(1);
     assert_eq!(prune(&house).await.tokens, 2);
     assert_eq!(on_record().await.len(), 0);
+}
+
+async fn timeline_length(house: &House, device_id: Uuid) -> usize {
+    let firmware = &house.portal.firmware;
+    firmware.flush_progress().await.expect("writes");
+    let lines = house
+        .store
+        .action_events(project_id(house), device_id, 9_999)
+        .await;
+    lines.expect("lists").len()
+}
+
+fn project_id(house: &House) -> Uuid {
+    let catalog = house.portal.firmware.catalog();
+    catalog.project(PROJECT).expect("is there").record.id
+}
+
+#[tokio::test]
+async fn timelines_and_what_became_of_rollouts_stay_four_hundred_days() {
+    let house = House::new().await;
+    house.release("1.1.0").await;
+    let lamp = house.lamp("").await;
+    offered(&house.portal, &lamp, "1.0.0").await;
+    says(&house.portal, &lamp, "1.1.0", ReportState::Downloading).await;
+    let device_id = lamp.device.device_id;
+    let history = async || {
+        let firmware = &house.portal.firmware;
+        let progress = firmware.rollout_progress(&house.admin, PROJECT, "1.1.0");
+        progress.await.expect("shows").history.len()
+    };
+    assert_eq!(timeline_length(&house, device_id).await, 2);
+    assert_ne!(history().await, 0);
+    house.pass_ms(400 * DAY_MS);
+    assert_eq!(prune(&house).await, Pruned::default());
+    house.pass_ms(1);
+    let pruned = prune(&house).await;
+    assert_eq!((pruned.events, pruned.reports), (2, 1));
+    assert_ne!(pruned.minutes, 0);
+    assert_eq!(timeline_length(&house, device_id).await, 0);
+    assert_eq!(history().await, 0);
+    assert_eq!(prune(&house).await, Pruned::default());
+}
+
+#[tokio::test]
+async fn of_each_timeline_the_newest_thousand_lines_stay() {
+    let house = House::new().await;
+    house.release("1.1.0").await;
+    let (busy, quiet) = (house.lamp("").await, house.lamp("").await);
+    offered(&house.portal, &quiet, "1.0.0").await;
+    let states = [ReportState::Downloading, ReportState::Failed];
+    for number in 0..1_100 {
+        house.pass_ms(2_000);
+        says(&house.portal, &busy, "1.1.0", states[number % 2]).await;
+    }
+    let lines = timeline_length(&house, busy.device.device_id).await;
+    assert!(lines > 1_000, "{lines}");
+    let surplus = u64::try_from(lines - 1_000).expect("fits");
+    assert_eq!(prune(&house).await.events, surplus);
+    assert_eq!(timeline_length(&house, busy.device.device_id).await, 1_000);
+    assert_eq!(timeline_length(&house, quiet.device.device_id).await, 1);
+    let newest = house
+        .store
+        .action_events(project_id(&house), busy.device.device_id, 1)
+        .await;
+    assert_eq!(
+        newest.expect("lists")[0].state,
+        gatehouse_types::rollout::ActionState::Failed,
+        "the newest is there"
+    );
+}
+
+#[tokio::test]
+async fn other_instances_have_a_day_to_hear_that_a_device_was_removed() {
+    let house = House::new().await;
+    house.release("1.0.0").await;
+    let lamp = house.lamp("").await;
+    let firmware = &house.portal.firmware;
+    let removed = firmware.remove_device(&house.admin, PROJECT, lamp.device.device_id);
+    removed.await.expect("removes");
+    house.pass_ms(DAY_MS);
+    assert_eq!(prune(&house).await.tombstones, 0);
+    house.pass_ms(1);
+    assert_eq!(prune(&house).await.tombstones, 1);
 }

@@ -102,3 +102,78 @@ async fn a_sweep_spares_whoever_is_sending() {
     assert_eq!(sweep(&house).await, 0);
     assert!(append.finish().await.expect("keeps").is_release);
 }
+
+fn plain(version: &str, content_length: Option<u64>) -> UploadTarget<'_> {
+    UploadTarget {
+        project: PROJECT,
+        version,
+        file_name: None,
+        content_length,
+    }
+}
+
+/// A house whose project has room for 1,000 bytes, 5 of which are taken.
+async fn narrow() -> House {
+    let house = House::new().await;
+    house.release("0.1.0").await;
+    let change = serde_json::from_value(serde_json::json!({ "quota_bytes": 1_000 }));
+    let firmware = &house.portal.firmware;
+    firmware
+        .change_project(&house.admin, PROJECT, &change.expect("fits"))
+        .await
+        .expect("changes");
+    house
+}
+
+#[track_caller]
+fn is_full<T>(upload: gatehouse_core::Result<T>) {
+    match upload {
+        Err(Error::QuotaExceeded { quota_bytes }) => assert_eq!(quota_bytes, 1_000),
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("it passes"),
+    }
+}
+
+#[tokio::test]
+async fn uploads_at_once_do_not_share_the_last_room() {
+    let house = narrow().await;
+    let (firmware, admin) = (&house.portal.firmware, &house.admin);
+    let begin = |version, length| firmware.begin_upload(admin, plain(version, length));
+    let mut first = begin("1.0.0", Some(600)).await.expect("begins");
+    is_full(begin("1.0.1", Some(396)).await);
+    let resumable = firmware.begin_resumable(admin, plain("1.0.1", Some(396)), None);
+    is_full(resumable.await);
+    let mut second = begin("1.0.1", None).await.expect("begins");
+    for _ in 0..3 {
+        let chunk = Bytes::from_static(&[1; 100]);
+        second.write(chunk).await.expect("there is room so far");
+    }
+    is_full(second.write(Bytes::from_static(&[1; 96])).await);
+    drop(second);
+    let rest = begin("1.0.2", Some(395)).await.expect("the room is free");
+    first
+        .write(Bytes::from_static(&[2; 600]))
+        .await
+        .expect("writes");
+    first.finish(None).await.expect("finishes");
+    drop(rest);
+    is_full(begin("1.0.2", Some(396)).await);
+    begin("1.0.2", Some(395)).await.expect("there is room");
+}
+
+/// What had no length when it began must see what others brought meanwhile.
+#[tokio::test]
+async fn an_upload_that_grows_sees_what_was_finished_meanwhile() {
+    let house = narrow().await;
+    let (firmware, admin) = (&house.portal.firmware, &house.admin);
+    let slow = firmware.begin_upload(admin, plain("1.0.0", None)).await;
+    let mut slow = slow.expect("begins");
+    let quick = firmware.begin_upload(admin, plain("1.0.1", Some(600)));
+    let mut quick = quick.await.expect("begins");
+    quick
+        .write(Bytes::from_static(&[1; 600]))
+        .await
+        .expect("writes");
+    quick.finish(None).await.expect("finishes");
+    is_full(slow.write(Bytes::from_static(&[2; 396])).await);
+}

@@ -11,7 +11,10 @@ use uuid::Uuid;
 use super::{Firmware, no_such_project, no_such_release};
 use crate::{
     Result,
-    ports::firmware::{CatalogRows, ProjectRecord, ReleaseRecord},
+    ports::{
+        firmware::{CatalogRows, ProjectRecord, ReleaseRecord},
+        project_keys::ProjectKeyRecord,
+    },
 };
 
 /// Projects, releases and revocations at one moment.
@@ -29,6 +32,8 @@ pub struct CatalogProject {
     pub record: ProjectRecord,
     /// In ascending order of version, in every state.
     pub releases: Vec<Arc<CatalogRelease>>,
+    /// Its keys in force, the oldest first: that one signs.
+    pub keys: Vec<ProjectKeyRecord>,
 }
 
 /// A release with its version in comparable form.
@@ -66,12 +71,17 @@ impl Catalog {
                 }
             }
         }
+        let mut keys: BTreeMap<Uuid, Vec<ProjectKeyRecord>> = BTreeMap::new();
+        for key in rows.project_keys {
+            keys.entry(key.project_id).or_default().push(key);
+        }
         let with_releases = |record: ProjectRecord| {
             let mut own = releases.remove(&record.id).unwrap_or_default();
             own.sort_by(|one, other| one.version.cmp(&other.version));
             (
                 record.name.clone(),
                 Arc::new(CatalogProject {
+                    keys: keys.remove(&record.id).unwrap_or_default(),
                     record,
                     releases: own,
                 }),
@@ -162,6 +172,7 @@ impl Firmware {
             }
             .clone()
         });
+        self.key_ring.keep_only(&self.catalog.load());
         Ok(())
     }
 

@@ -8,7 +8,10 @@ use super::{
     CatalogRelease, Firmware, no_such_device, standing,
     words::{key, tidy_detail},
 };
-use crate::{Actor, Error, Result};
+use crate::{Actor, Error, Result, actor::DeviceActor};
+
+/// Who asks for something still older is told that it never was.
+const ACTIONS_LOOKED_AT: i64 = 200;
 
 /// A device's action with its release.
 #[derive(Debug, Clone)]
@@ -26,7 +29,7 @@ impl Firmware {
     ///
     /// # Errors
     /// When no device asks, its newest action has another number
-    /// ([`codes::FINISHED`] for the number of one before), or it has none.
+    /// ([`codes::FINISHED`] for one that an action of it had before), or it has none.
     pub async fn deployment(&self, actor: &Actor, number: i32) -> Result<Deployment> {
         let known = self.newest_deployment(actor).await;
         if let Ok(newest) = &known
@@ -41,13 +44,30 @@ impl Firmware {
         if newest.number == number {
             return Ok(newest);
         }
-        let catalog = self.catalog.load();
-        let mut releases = catalog.project(&device.project)?.releases.iter();
-        let release_number = standing::release_number(number);
-        if releases.any(|release| release.record.number == release_number) {
+        if self.was_given(device, number).await? {
             return Err(Error::conflict(codes::FINISHED, "This action is over."));
         }
         Err(Error::NotFound("action"))
+    }
+
+    /// Whether an action of the device ever had this number.
+    async fn was_given(&self, device: &DeviceActor, number: i32) -> Result<bool> {
+        let catalog = self.catalog.load_full();
+        let releases = &catalog.project(&device.project)?.releases;
+        let release_number = standing::release_number(number);
+        let is_meant = |release: &&Arc<CatalogRelease>| release.record.number == release_number;
+        let Some(release) = releases.iter().find(is_meant) else {
+            return Ok(false);
+        };
+        let actions = self
+            .ports
+            .store
+            .device_actions(device.project_id, device.device_id, ACTIONS_LOOKED_AT)
+            .await?;
+        let mut of_release = actions
+            .iter()
+            .filter(|action| action.release_id == release.record.id);
+        Ok(of_release.any(|action| standing::includes(action.attempt, number)))
     }
 
     /// Finds a device's newest action.
@@ -86,8 +106,9 @@ impl Firmware {
             let state = Some(ActionState::Cancelled);
             return self.take_step(actor, number, state, None, detail).await;
         }
-        self.deployment(actor, number).await?;
         let device = actor.device()?;
+        self.take_word(key(device))?;
+        self.deployment(actor, number).await?;
         let catalog = self.catalog.load_full();
         let project = catalog.project(&device.project)?;
         let (goes_on, progress) = self
@@ -116,6 +137,8 @@ impl Firmware {
         percent: Option<u8>,
         detail: &str,
     ) -> Result<()> {
+        let device = actor.device()?;
+        self.take_word(key(device))?;
         let deployment = self.deployment(actor, number).await?;
         let detail = tidy_detail(detail);
         if deployment.state.is_finished() {
@@ -126,7 +149,6 @@ impl Firmware {
                 Err(Error::conflict(codes::FINISHED, "This action is over."))
             };
         }
-        let device = actor.device()?;
         let catalog = self.catalog.load_full();
         let project = catalog.project(&device.project)?;
         let progress = self.word(device, project, |hearing| {

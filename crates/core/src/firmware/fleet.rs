@@ -18,7 +18,7 @@ use std::{
 use gatehouse_types::{Version, rollout::Channel};
 use uuid::Uuid;
 
-use super::standing::Standing;
+use super::{pace::Pace, standing::Standing};
 use crate::ports::fleet::{FleetChange, FleetDevice, Progress};
 
 const SHARDS: usize = 64;
@@ -44,6 +44,7 @@ pub(super) struct Member {
     pub(super) standing: Option<Box<Standing>>,
     /// How it stood with releases before the newest, so that none begins anew what failed.
     pub(super) past: Vec<Standing>,
+    pub(super) pace: Pace,
     /// When it was last heard of, as far as that is neither written down nor among what is unwritten.
     sighted_at_ms: Option<i64>,
 }
@@ -62,6 +63,7 @@ impl From<&FleetDevice> for Member {
             wants_attributes: device.wants_attributes,
             standing: device.action.as_ref().map(|action| Box::new(action.into())),
             past: Vec::new(),
+            pace: Pace::default(),
             sighted_at_ms: None,
         }
     }
@@ -182,6 +184,7 @@ impl Fleet {
                     fresh.current = known.current.take();
                 }
                 fresh.past = std::mem::take(&mut known.past);
+                fresh.pace = known.pace;
                 fresh.sighted_at_ms = known.sighted_at_ms;
                 **known = fresh;
             }

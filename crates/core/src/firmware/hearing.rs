@@ -165,8 +165,8 @@ impl<'a> Hearing<'a> {
         self.release(self.member.standing.as_deref()?.release_id)
     }
 
-    /// The device fetches a part of the image, up to `end` of all its bytes.
-    pub(super) fn fetches(&mut self, release: &CatalogRelease, end_bytes: u64) {
+    /// The device fetches the image and has its first `there_bytes`.
+    pub(super) fn fetches(&mut self, release: &CatalogRelease, there_bytes: u64) {
         if !self.is_about(release) {
             let offered = self.wanted().map(|wanted| wanted.record.id);
             // Any published file may be fetched by its name; that alone is no update.
@@ -176,9 +176,19 @@ impl<'a> Hearing<'a> {
             self.begin(release, ActionState::Pending);
         }
         self.advance(ActionState::Downloading, "");
-        let size_bytes = release.record.artifact.size_bytes.unsigned_abs().max(1);
-        let percent = u8::try_from((end_bytes * 100 / size_bytes).min(100)).unwrap_or(100);
-        self.came_to(percent);
+        self.came_to(percent_of(release, there_bytes));
+    }
+
+    /// The first `there_bytes` of the image went out. Who did something else meanwhile, or began
+    /// anew, is not moved by it.
+    pub(super) fn was_handed(&mut self, release: &CatalogRelease, there_bytes: u64) {
+        let standing = self.member.standing.as_deref();
+        let still_fetches = standing.is_some_and(|standing| {
+            standing.release_id == release.record.id && standing.state == ActionState::Downloading
+        });
+        if still_fetches {
+            self.came_to(percent_of(release, there_bytes));
+        }
     }
 
     /// How much of the image the device has; written down in steps of a tenth.
@@ -413,4 +423,10 @@ impl<'a> Hearing<'a> {
         let project = self.project;
         project.release_by_id(id)
     }
+}
+
+/// How much of an image that is, 0..=100.
+fn percent_of(release: &CatalogRelease, there_bytes: u64) -> u8 {
+    let size_bytes = release.record.artifact.size_bytes.unsigned_abs().max(1);
+    u8::try_from((there_bytes * 100 / size_bytes).min(100)).unwrap_or(100)
 }

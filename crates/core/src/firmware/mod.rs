@@ -12,6 +12,7 @@ mod approval;
 mod catalog;
 mod checksum;
 mod controllers;
+mod cosigning;
 mod deployments;
 mod devices;
 mod fleet;
@@ -19,7 +20,11 @@ mod fleet_upkeep;
 mod gateway;
 mod hearing;
 pub mod image;
+mod manifests;
 mod objections;
+mod pace;
+mod presenting;
+mod project_keys;
 mod projects;
 mod quota;
 mod releases;
@@ -45,13 +50,18 @@ pub use catalog::{Catalog, CatalogProject, CatalogRelease};
 pub use checksum::Checksum;
 pub use controllers::{AttributesMode, LastingToken};
 pub use deployments::Deployment;
+pub use manifests::ManifestWish;
 pub use resumable::{Addition, UploadState};
 pub use running::Running;
 pub use scrub::{DamagedImage, Scrubbed, examine_image};
 pub use upload::{Upload, UploadTarget};
 pub use words::{Answer, Orders};
 
+use cosigning::CoSigning;
 use fleet::Fleet;
+use manifests::ClaimsCache;
+use project_keys::KeyRing;
+use quota::Reserved;
 
 use crate::{Error, audit::Audit, jwt::TokenKey, ports::Ports};
 
@@ -76,8 +86,15 @@ pub struct Firmware {
     /// When which image was found damaged, by its SHA-256; see [`Firmware::scrub`].
     damaged: ArcSwap<BTreeMap<String, i64>>,
     fleet: Fleet,
+    /// The room that uploads under way keep from each other.
+    reserved: Reserved,
     /// The number of the catalogue with which the rollouts were looked at last.
     rollouts_seen_seq: AtomicI64,
+    key_ring: KeyRing,
+    claims: ClaimsCache,
+    co_signing: CoSigning,
+    /// Held while something from before there were manifests gets what it lacks.
+    first_needs: tokio::sync::Mutex<()>,
 }
 
 impl Firmware {
@@ -86,6 +103,7 @@ impl Firmware {
         audit: Audit,
         settings: FirmwareSettings,
         device_token_key: &[u8; 32],
+        project_key_secrets: &[[u8; 32]],
     ) -> Self {
         Self {
             ports,
@@ -95,7 +113,12 @@ impl Firmware {
             catalog: ArcSwap::default(),
             damaged: ArcSwap::default(),
             fleet: Fleet::default(),
+            reserved: Reserved::default(),
             rollouts_seen_seq: AtomicI64::new(-1),
+            key_ring: KeyRing::new(project_key_secrets),
+            claims: ClaimsCache::default(),
+            co_signing: CoSigning::default(),
+            first_needs: tokio::sync::Mutex::default(),
         }
     }
 

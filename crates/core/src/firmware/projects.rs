@@ -44,9 +44,10 @@ impl Firmware {
             created_at_ms: self.ports.now_ms(),
         };
         check(&record)?;
+        let key = self.new_project_key(record.id, record.created_at_ms)?;
         self.ports
             .store
-            .insert_project(&record)
+            .insert_project(&record, &key)
             .await
             .map_err(name_taken)?;
         self.audit

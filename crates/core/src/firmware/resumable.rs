@@ -13,7 +13,6 @@ use uuid::Uuid;
 
 use super::{
     Append, Checksum, Firmware, UploadTarget,
-    quota::{Room, room_beside_images},
     upload::{UploadPlan, compare},
 };
 use crate::{
@@ -79,6 +78,7 @@ impl Firmware {
         }
         refuse_taken(&plan, size_bytes, promised_sha256)?;
         let now_ms = self.ports.now_ms();
+        let room = self.reserve(&plan.project, &plan.version);
         let record = UploadRecord {
             id: self.ports.new_id(),
             project_id: plan.project.record.id,
@@ -92,13 +92,8 @@ impl Firmware {
             last_byte_at_ms: now_ms,
             finished_at_ms: None,
         };
-        let room = room_beside_images(&plan.project, &plan.version);
-        let store = &self.ports.store;
-        let is_kept = store.insert_upload(&record, room.left_bytes()).await?;
-        match room {
-            Room::Left { quota_bytes, .. } if !is_kept => Err(Error::QuotaExceeded { quota_bytes }),
-            _ => Ok(state(target.project, &record)),
-        }
+        self.keep_with_room(room, &record).await?;
+        Ok(state(target.project, &record))
     }
 
     /// Tells how far an upload is. One whose last byte came just before a crash becomes a
@@ -286,7 +281,7 @@ impl Firmware {
         let plan = self.plan_upload(actor, target)?;
         // The stream holds the part's lock until the row says that it is done with.
         let (blob, mut bytes) = part.reread().await?;
-        let mut upload = self.upload_into(actor, plan, Room::Any, blob);
+        let mut upload = self.upload_into(actor, plan, None, blob);
         while let Some(chunk) = bytes.try_next().await.map_err(Error::internal)? {
             upload.write(chunk).await?;
         }
@@ -328,6 +323,7 @@ fn refuse_taken(plan: &UploadPlan, size_bytes: i64, promised: Option<[u8; 32]>) 
         sha256,
         sha1: String::new(),
         md5: String::new(),
+        crc32: None,
         size_bytes,
     };
     compare(

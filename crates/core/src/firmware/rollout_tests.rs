@@ -27,11 +27,13 @@ fn record(text: &str) -> ReleaseRecord {
             sha256: "00".repeat(32),
             sha1: "00".repeat(20),
             md5: "00".repeat(16),
+            crc32: Some(0),
             size_bytes: 1000,
         },
         state: ReleaseState::Published,
         notes: String::new(),
         number: 1,
+        release_counter: Some(1),
         image: None,
         channel: Channel::Stable,
         min_version: None,
@@ -76,6 +78,7 @@ fn project(records: Vec<ReleaseRecord>) -> CatalogProject {
             created_at_ms: NOW,
         },
         releases,
+        keys: Vec::new(),
     }
 }
 

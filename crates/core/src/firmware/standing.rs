@@ -167,6 +167,11 @@ pub(super) fn number(release_number: i64, attempt: i64) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
 
+/// Whether an attempt or one before it had this number, which is one of the same release.
+pub(super) fn includes(attempt: i64, number: i32) -> bool {
+    i64::from(number) % ATTEMPTS_NUMBERED < attempt
+}
+
 /// The number of the release behind an action's number.
 pub(super) fn release_number(number: i32) -> i64 {
     i64::from(number) / ATTEMPTS_NUMBERED

@@ -12,7 +12,7 @@ use gatehouse_types::{
 use uuid::Uuid;
 
 use super::{
-    CatalogProject, Firmware, image::ImageReader, objections::refuse_unfit, quota::Room,
+    CatalogProject, Firmware, image::ImageReader, objections::refuse_unfit, quota::Reservation,
     releases::to_release,
 };
 use crate::{
@@ -47,7 +47,8 @@ pub struct Upload<'a> {
     version: Version,
     spelled: String,
     file_name: String,
-    room: Room,
+    /// What of the project's room is held for it; `None` when it needs none.
+    room: Option<Reservation<'a>>,
     written_bytes: u64,
     reader: ImageReader,
     blob: Box<dyn BlobUpload>,
@@ -72,8 +73,11 @@ impl Firmware {
         target: UploadTarget<'_>,
     ) -> Result<Upload<'a>> {
         let plan = self.plan_upload(actor, target)?;
-        let room = self.room_for(&plan.project, &plan.version).await?;
-        room.check(target.content_length.unwrap_or(0))?;
+        let mut room = self.reserve(&plan.project, &plan.version);
+        if let Some(room) = &mut room {
+            let wanted_bytes = target.content_length.unwrap_or(0);
+            self.hold_room(room, wanted_bytes).await?;
+        }
         let blob = self.ports.blobs.start().await?;
         Ok(self.upload_into(actor, plan, room, blob))
     }
@@ -113,7 +117,7 @@ impl Firmware {
         &'a self,
         actor: &'a Actor,
         plan: UploadPlan,
-        room: Room,
+        room: Option<Reservation<'a>>,
         blob: Box<dyn BlobUpload>,
     ) -> Upload<'a> {
         Upload {
@@ -148,7 +152,10 @@ impl Upload<'_> {
         if self.written_bytes > self.firmware.settings.max_upload_bytes {
             return Err(self.firmware.too_large());
         }
-        self.room.check(self.written_bytes)?;
+        if let Some(room) = &mut self.room {
+            let firmware = self.firmware;
+            firmware.hold_room_so_far(room, self.written_bytes).await?;
+        }
         self.reader.feed(&chunk);
         Ok(self.blob.write(chunk).await?)
     }
@@ -197,6 +204,7 @@ impl Upload<'_> {
             state: ReleaseState::Draft,
             notes: String::new(),
             number: 0, // the store gives it
+            release_counter: None,
             image: Some(image),
             channel: Channel::default(),
             min_version: None,

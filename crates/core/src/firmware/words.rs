@@ -1,6 +1,6 @@
 //! What devices say and ask: checks, polls, downloads and reports.
 
-use std::{ops::Range, sync::Arc};
+use std::sync::Arc;
 
 use gatehouse_types::{
     Timestamp, Version,
@@ -61,6 +61,7 @@ impl Firmware {
         let device = actor.device()?;
         let catalog = self.catalog.load_full();
         let project = catalog.project(&device.project)?;
+        self.require_pace(key(device))?;
         let current = running.version(project, device)?;
         let heard = self
             .hear(device, project, |hearing| {
@@ -109,6 +110,7 @@ impl Firmware {
         let catalog = self.catalog.load_full();
         let project = catalog.project(&device.project)?;
         self.know(key(device)).await?;
+        self.require_pace(key(device))?;
         let (orders, progress) = self
             .word(device, project, |hearing| {
                 if hearing.is_withdrawn() {
@@ -142,6 +144,7 @@ impl Firmware {
         if progress.actions.is_empty() {
             self.fleet.note(progress);
         } else {
+            self.count_word(key(device));
             self.write_now(progress).await?;
         }
         Ok(Orders {
@@ -160,6 +163,7 @@ impl Firmware {
         let catalog = self.catalog.load_full();
         let project = catalog.project(&device.project)?;
         self.know(key(device)).await?;
+        self.take_word(key(device))?;
         let detail = tidy_detail(&report.detail);
         let ((), progress) = self
             .word(device, project, |hearing| {
@@ -199,8 +203,18 @@ impl Firmware {
         }
     }
 
-    /// Notes that a device fetches a part of an image. Touches no database row.
-    pub fn note_fetch(&self, actor: &Actor, release: &CatalogRelease, part: &Range<u64>) {
+    /// Notes that a device fetches an image and has its first `there_bytes`. Touches no database row.
+    pub fn note_fetch(&self, actor: &Actor, release: &CatalogRelease, there_bytes: u64) {
+        self.note(actor, |hearing| hearing.fetches(release, there_bytes));
+    }
+
+    /// Notes that the first `there_bytes` of an image went out to a device that fetches it. Touches
+    /// no database row.
+    pub fn note_handed_out(&self, actor: &Actor, release: &CatalogRelease, there_bytes: u64) {
+        self.note(actor, |hearing| hearing.was_handed(release, there_bytes));
+    }
+
+    fn note(&self, actor: &Actor, hear: impl FnOnce(&mut Hearing<'_>)) {
         let Ok(device) = actor.device() else {
             return;
         };
@@ -208,9 +222,7 @@ impl Firmware {
         let Ok(project) = catalog.project(&device.project) else {
             return;
         };
-        let heard = self.word(device, project, |hearing| {
-            hearing.fetches(release, part.end);
-        });
+        let heard = self.word(device, project, hear);
         if let Some(((), progress)) = heard
             && !progress.actions.is_empty()
         {
@@ -260,6 +272,9 @@ impl Firmware {
     ) -> Result<Option<R>> {
         self.know(key(device)).await?;
         Ok(self.word(device, project, hear).map(|(heard, progress)| {
+            if !progress.actions.is_empty() {
+                self.count_word(key(device));
+            }
             self.fleet.note(progress);
             heard
         }))

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::{
     StoreResult,
     fleet::{ActionRecord, Progress},
+    project_keys::ProjectKeyRecord,
 };
 
 /// A project as it is stored.
@@ -53,6 +54,8 @@ pub struct Artifact {
     pub sha1: String,
     /// 32 lower-case hex digits.
     pub md5: String,
+    /// CRC-32 as zlib has it; `None` for an image from before it was computed.
+    pub crc32: Option<u32>,
     /// The length.
     pub size_bytes: i64,
 }
@@ -78,6 +81,8 @@ pub struct ReleaseRecord {
     pub notes: String,
     /// What foreign clients know it by, from 1 up, unique in the project; given by the store.
     pub number: i64,
+    /// Rises with every publication in the project; given by the store. `None` before the first.
+    pub release_counter: Option<i64>,
     /// What the image says of itself; `None` for a release from before images were read.
     pub image: Option<ImageFacts>,
     /// Who gets it at all.
@@ -159,6 +164,8 @@ pub struct CatalogRows {
     pub projects: Vec<ProjectRecord>,
     /// Their releases, in every state.
     pub releases: Vec<ReleaseRecord>,
+    /// Their keys in force, the oldest of each project first.
+    pub project_keys: Vec<ProjectKeyRecord>,
     /// Revoked tokens that are not over yet.
     pub revoked: Vec<Uuid>,
 }
@@ -166,11 +173,16 @@ pub struct CatalogRows {
 /// Projects.
 #[async_trait]
 pub trait Projects: Send + Sync {
-    /// Adds a project; `Taken` when the name is in use.
-    async fn insert_project(&self, project: &ProjectRecord) -> StoreResult<()>;
+    /// Adds a project and its first key; `Taken` when the name is in use.
+    async fn insert_project(
+        &self,
+        project: &ProjectRecord,
+        key: &ProjectKeyRecord,
+    ) -> StoreResult<()>;
     /// Writes everything but the name back; `false` when it is gone.
     async fn update_project(&self, project: &ProjectRecord) -> StoreResult<bool>;
-    /// Marks a project as removed, frees its name and revokes its tokens; `false` when it is gone.
+    /// Marks a project as removed, frees its name, revokes its tokens and ends its keys;
+    /// `false` when it is gone.
     async fn remove_project(&self, id: Uuid, now_ms: i64) -> StoreResult<bool>;
     /// The number that rises with every change of the catalogue or of revocations.
     async fn change_seq(&self) -> StoreResult<i64>;
@@ -186,11 +198,15 @@ pub trait Releases: Send + Sync {
     async fn insert_release(&self, release: &ReleaseRecord) -> StoreResult<()>;
     /// Writes everything but version, file name, number and artifact back if the stored state is
     /// still `from` and the revision still the record's; `false` otherwise.
+    ///
+    /// A release that becomes published gets the project's next counter, whatever the record says.
     async fn update_release(
         &self,
         release: &ReleaseRecord,
         from: ReleaseState,
     ) -> StoreResult<bool>;
+    /// Keeps the CRC-32 of an image that had none.
+    async fn keep_crc32(&self, sha256: &str, crc32: u32) -> StoreResult<()>;
     /// Deletes a draft; `false` when it is none.
     async fn delete_draft(&self, id: Uuid) -> StoreResult<bool>;
     /// Every content address that a release of a project that was not removed names.

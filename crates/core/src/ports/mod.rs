@@ -7,10 +7,12 @@
 pub mod access;
 pub mod audit;
 pub mod blobs;
+pub mod cosigner;
 pub mod firmware;
 pub mod fleet;
 pub mod identity;
 pub mod invitations;
+pub mod project_keys;
 pub mod router_link;
 pub mod upkeep;
 pub mod uploads;
@@ -115,6 +117,7 @@ pub trait Store:
     + access::AccessSessions
     + invitations::Invitations
     + firmware::Projects
+    + project_keys::ProjectKeys
     + firmware::Releases
     + firmware::Devices
     + firmware::DeviceTokens
@@ -133,6 +136,7 @@ impl<T> Store for T where
         + access::AccessSessions
         + invitations::Invitations
         + firmware::Projects
+        + project_keys::ProjectKeys
         + firmware::Releases
         + firmware::Devices
         + firmware::DeviceTokens
@@ -154,6 +158,8 @@ pub struct Ports {
     pub router_link: Arc<dyn router_link::RouterLink>,
     /// The way to home backends.
     pub webhooks: Arc<dyn webhooks::Webhooks>,
+    /// Who signs manifests beside the portal.
+    pub cosigner: Arc<dyn cosigner::CoSigner>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The randomness.

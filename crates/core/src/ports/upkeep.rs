@@ -26,6 +26,17 @@ pub trait Pruning: Send + Sync {
     async fn prune_acks(&self, limit: i64) -> StoreResult<u64>;
     /// Deletes lines of timelines that were written before `before_ms`.
     async fn prune_action_events(&self, before_ms: i64, limit: i64) -> StoreResult<u64>;
+    /// Lists at most `limit` devices whose timelines have more than `keep` lines, by project and
+    /// device.
+    async fn longest_timelines(&self, keep: i64, limit: i64) -> StoreResult<Vec<(Uuid, Uuid)>>;
+    /// Deletes the lines of a device's timeline beyond its newest `keep`.
+    async fn prune_timeline_of(
+        &self,
+        project_id: Uuid,
+        device_id: Uuid,
+        keep: i64,
+        limit: i64,
+    ) -> StoreResult<u64>;
     /// Deletes the minutes of releases with which nothing happened since `before_ms`. Those of
     /// another one stay from its beginning: only together do they say how many are in a state.
     async fn prune_rollout_minutes(&self, before_ms: i64, limit: i64) -> StoreResult<u64>;

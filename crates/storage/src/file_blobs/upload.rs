@@ -191,12 +191,13 @@ pub(super) fn try_lock(file: &File) -> io::Result<bool> {
     }
 }
 
-/// The three digests that devices ask for, and the length.
+/// What devices check an image by, and its length.
 #[derive(Clone, Default)]
 pub(super) struct Digests {
     sha256: Sha256,
     sha1: Sha1,
     md5: Md5,
+    crc32: crc32fast::Hasher,
     size_bytes: i64,
 }
 
@@ -205,6 +206,7 @@ impl Digests {
         self.sha256.update(chunk);
         self.sha1.update(chunk);
         self.md5.update(chunk);
+        self.crc32.update(chunk);
         self.size_bytes = self.size_bytes.saturating_add_unsigned(chunk.len() as u64);
     }
 
@@ -213,6 +215,7 @@ impl Digests {
             sha256: hex::encode(self.sha256.finalize()),
             sha1: hex::encode(self.sha1.finalize()),
             md5: hex::encode(self.md5.finalize()),
+            crc32: Some(self.crc32.finalize()),
             size_bytes: self.size_bytes,
         }
     }

@@ -8,7 +8,7 @@ use gatehouse_types::firmware::ReleaseState;
 
 use crate::{
     databases::warm_up,
-    records::{NOW_MS, device, id, project, release, some_project, token},
+    records::{NOW_MS, device, id, project, project_key, release, some_project, token},
 };
 
 pub(crate) async fn a_project_comes_back_as_it_was_written(store: Arc<dyn Store>) {
@@ -20,8 +20,14 @@ pub(crate) async fn a_project_comes_back_as_it_was_written(store: Arc<dyn Store>
         description: String::new(),
         ..project("Attic")
     };
-    store.insert_project(&garden).await.unwrap();
-    store.insert_project(&attic).await.unwrap();
+    store
+        .insert_project(&garden, &project_key(garden.id))
+        .await
+        .unwrap();
+    store
+        .insert_project(&attic, &project_key(attic.id))
+        .await
+        .unwrap();
     assert_eq!(
         store.load_catalog(NOW_MS).await.unwrap().projects,
         [attic.clone(), garden.clone()]
@@ -60,7 +66,10 @@ pub(crate) async fn a_project_comes_back_as_it_was_written(store: Arc<dyn Store>
 
 pub(crate) async fn a_removed_project_frees_its_name_and_revokes_its_tokens(store: Arc<dyn Store>) {
     let garden = project("garden");
-    store.insert_project(&garden).await.unwrap();
+    store
+        .insert_project(&garden, &project_key(garden.id))
+        .await
+        .unwrap();
     store
         .insert_release(&release(garden.id, "1.0.0", 1))
         .await
@@ -71,7 +80,7 @@ pub(crate) async fn a_removed_project_frees_its_name_and_revokes_its_tokens(stor
     store.insert_device_token(&stays).await.unwrap();
     let second = project("garden");
     assert!(matches!(
-        store.insert_project(&second).await,
+        store.insert_project(&second, &project_key(second.id)).await,
         Err(StoreError::Taken)
     ));
 
@@ -91,7 +100,10 @@ pub(crate) async fn a_removed_project_frees_its_name_and_revokes_its_tokens(stor
         store.artifact_addresses().await.unwrap().is_empty(),
         "its images are wanted no longer"
     );
-    store.insert_project(&second).await.unwrap();
+    store
+        .insert_project(&second, &project_key(second.id))
+        .await
+        .unwrap();
 }
 
 pub(crate) async fn what_others_must_notice_raises_the_change_number(store: Arc<dyn Store>) {
@@ -103,7 +115,10 @@ pub(crate) async fn what_others_must_notice_raises_the_change_number(store: Arc<
         seen = now;
     };
     let garden = project("garden");
-    store.insert_project(&garden).await.unwrap();
+    store
+        .insert_project(&garden, &project_key(garden.id))
+        .await
+        .unwrap();
     rises("a project").await;
     store.update_project(&garden).await.unwrap();
     rises("a change of a project").await;

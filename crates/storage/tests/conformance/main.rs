@@ -7,6 +7,7 @@ mod access;
 mod access_sessions;
 mod actions;
 mod audit;
+mod before_manifests;
 mod closing_sessions;
 mod databases;
 mod devices;
@@ -16,6 +17,7 @@ mod identity;
 mod invitations;
 mod live_sessions;
 mod migrations;
+mod project_keys;
 mod reconciling;
 mod records;
 mod releases;
@@ -101,10 +103,16 @@ stories! {
         a_catalogue_is_of_one_moment,
         a_revoked_token_is_in_the_catalogue_until_it_is_over,
         tokens_are_filtered_and_paged;
+    project_keys: keys_come_back_the_oldest_first,
+        of_twenty_new_keys_at_once_one_is_taken,
+        a_project_keeps_one_key_as_long_as_it_lives;
     releases: a_release_comes_back_as_it_was_written,
         version_and_file_name_are_unique_in_a_project,
         a_release_changes_from_the_state_it_is_in,
         releases_are_numbered_in_their_project,
+        each_publication_gets_the_next_counter,
+        publications_at_once_get_different_counters,
+        an_image_from_before_gets_its_checksum,
         only_drafts_are_deleted;
     devices: a_device_comes_back_as_it_was_written,
         devices_are_listed_page_by_page,
@@ -139,6 +147,7 @@ stories! {
         tokens_go_when_they_are_over_and_never_before,
         of_each_account_the_newest_acknowledgement_stays,
         old_lines_of_timelines_go,
+        each_timeline_keeps_its_newest_lines,
         minutes_of_a_rollout_go_together,
         tombstones_go_after_a_while;
     uploads: an_upload_comes_back_as_it_was_written,

@@ -82,7 +82,7 @@ fn gather(rows: Vec<(String, String, bool)>) -> Columns {
     columns
 }
 
-async fn raw_sqlite(folder: &tempfile::TempDir) -> SqliteConnection {
+pub(crate) async fn raw_sqlite(folder: &tempfile::TempDir) -> SqliteConnection {
     let path = folder.path().join("portal with 100% & spaces?.db");
     SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(path))
         .await

@@ -14,6 +14,7 @@ use gatehouse_core::ports::{
     firmware::{Artifact, DeviceRecord, DeviceTokenRecord, ProjectRecord, ReleaseRecord},
     fleet::{ActionRecord, Progress},
     identity::{SignInRecord, UserRecord},
+    project_keys::ProjectKeyRecord,
 };
 use gatehouse_types::{
     access::{ServiceKind, SessionState, Transport},
@@ -146,11 +147,22 @@ pub(crate) fn project(name: &str) -> ProjectRecord {
     }
 }
 
+pub(crate) fn project_key(project_id: Uuid) -> ProjectKeyRecord {
+    ProjectKeyRecord {
+        id: id(),
+        project_id,
+        public_pem: "-----BEGIN PUBLIC KEY-----\n".into(),
+        sealed_private: vec![0, 255, 7],
+        created_at_ms: NOW_MS,
+    }
+}
+
 pub(crate) fn artifact(content: u8) -> Artifact {
     Artifact {
         sha256: hex::encode([content; 32]),
         sha1: hex::encode([content; 20]),
         md5: hex::encode([content; 16]),
+        crc32: Some(u32::MAX - u32::from(content)),
         size_bytes: i64::from(content),
     }
 }
@@ -166,6 +178,7 @@ pub(crate) fn release(project_id: Uuid, version: &str, content: u8) -> ReleaseRe
         state: ReleaseState::Draft,
         notes: String::new(),
         number: 1,
+        release_counter: None,
         image: None,
         channel: Channel::Stable,
         min_version: None,
@@ -274,7 +287,8 @@ pub(crate) async fn some_service(store: &Arc<dyn Store>) -> ServiceRecord {
 
 pub(crate) async fn some_project(store: &Arc<dyn Store>) -> Uuid {
     let project = project(&format!("project-{}", id()));
-    store.insert_project(&project).await.unwrap();
+    let key = project_key(project.id);
+    store.insert_project(&project, &key).await.unwrap();
     project.id
 }
 

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     databases::warm_up,
-    records::{NOW_MS, artifact, id, release, some_project},
+    records::{NOW_MS, artifact, id, release, some_project, some_release},
 };
 
 pub(crate) async fn a_release_comes_back_as_it_was_written(store: Arc<dyn Store>) {
@@ -113,6 +113,7 @@ pub(crate) async fn a_release_changes_from_the_state_it_is_in(store: Arc<dyn Sto
     );
     let published = ReleaseRecord {
         revision: 1,
+        release_counter: Some(1),
         ..published
     };
     assert_eq!(
@@ -161,6 +162,98 @@ pub(crate) async fn releases_are_numbered_in_their_project(store: Arc<dyn Store>
     };
     assert_eq!(numbers(garden), (1..=9).collect());
     assert_eq!(numbers(attic), (1..=3).collect());
+}
+
+async fn stored(store: &Arc<dyn Store>, release: &ReleaseRecord) -> ReleaseRecord {
+    let releases = store.load_catalog(NOW_MS).await.unwrap().releases;
+    let mut same = releases.into_iter().filter(|row| row.id == release.id);
+    same.next().unwrap()
+}
+
+/// Brings a release into another state and answers its counter.
+async fn counter_as(
+    store: &Arc<dyn Store>,
+    release: &ReleaseRecord,
+    state: ReleaseState,
+) -> Option<i64> {
+    let before = stored(store, release).await;
+    let after = ReleaseRecord {
+        state,
+        // What the record says is never written.
+        release_counter: Some(99),
+        ..before.clone()
+    };
+    assert!(store.update_release(&after, before.state).await.unwrap());
+    stored(store, release).await.release_counter
+}
+
+pub(crate) async fn each_publication_gets_the_next_counter(store: Arc<dyn Store>) {
+    use ReleaseState::{Draft, Published, Withdrawn};
+    let (garden, attic) = (some_project(&store).await, some_project(&store).await);
+    let one = some_release(&store, garden, "1.0.0").await;
+    let two = some_release(&store, garden, "2.0.0").await;
+    let elsewhere = some_release(&store, attic, "1.0.0").await;
+    assert_eq!(stored(&store, &one).await.release_counter, None);
+    for (release, state, counter) in [
+        (&two, Draft, None),
+        (&two, Published, Some(1)),
+        (&one, Published, Some(2)),
+        (&two, Published, Some(1)),
+        (&two, Withdrawn, Some(1)),
+        (&elsewhere, Published, Some(1)),
+        (&two, Published, Some(3)),
+        (&one, Published, Some(2)),
+    ] {
+        let is = counter_as(&store, release, state).await;
+        assert_eq!(is, counter, "{} {state:?}", release.version);
+    }
+    let behind = ReleaseRecord {
+        state: Published,
+        revision: 99,
+        ..some_release(&store, garden, "3.0.0").await
+    };
+    assert!(!store.update_release(&behind, Draft).await.unwrap());
+    let four = some_release(&store, garden, "4.0.0").await;
+    assert_eq!(
+        counter_as(&store, &four, Published).await,
+        Some(4),
+        "who is behind takes no counter"
+    );
+}
+
+pub(crate) async fn publications_at_once_get_different_counters(store: Arc<dyn Store>) {
+    warm_up(&store).await;
+    let garden = some_project(&store).await;
+    let mut writers = JoinSet::new();
+    for number in 0..12 {
+        let release = some_release(&store, garden, &format!("{number}.0.0")).await;
+        let store = Arc::clone(&store);
+        writers.spawn(async move { counter_as(&store, &release, ReleaseState::Published).await });
+    }
+    let counters: BTreeSet<_> = writers.join_all().await.into_iter().flatten().collect();
+    assert_eq!(counters, (1..=12).collect());
+}
+
+pub(crate) async fn an_image_from_before_gets_its_checksum(store: Arc<dyn Store>) {
+    let garden = some_project(&store).await;
+    let mut old = release(garden, "1.0.0", 1);
+    old.artifact.crc32 = None;
+    store.insert_release(&old).await.unwrap();
+    let other = release(garden, "2.0.0", 2);
+    store.insert_release(&other).await.unwrap();
+    assert_eq!(stored(&store, &old).await.artifact.crc32, None);
+    let seen = store.change_seq().await.unwrap();
+    let sha256 = &old.artifact.sha256;
+    store.keep_crc32(sha256, u32::MAX).await.unwrap();
+    assert!(
+        store.change_seq().await.unwrap() > seen,
+        "others must notice"
+    );
+    assert_eq!(stored(&store, &old).await.artifact.crc32, Some(u32::MAX));
+    assert_eq!(
+        stored(&store, &other).await.artifact.crc32,
+        other.artifact.crc32
+    );
 }
 
 /// A rollout of which every member is worth writing down.

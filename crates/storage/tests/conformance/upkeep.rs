@@ -166,6 +166,40 @@ pub(crate) async fn old_lines_of_timelines_go(store: Arc<dyn Store>) {
     assert_eq!(written_ms().await, [NOW_MS + 1, NOW_MS]);
 }
 
+pub(crate) async fn each_timeline_keeps_its_newest_lines(store: Arc<dyn Store>) {
+    let (busy, quiet) = (&lone_device(&store).await, &lone_device(&store).await);
+    let line = |at_ms| EventRecord {
+        id: id_of(at_ms),
+        release_id: id(),
+        attempt: 1,
+        at_ms,
+        state: ActionState::Pending,
+        detail: String::new(),
+    };
+    let said = |device, lines| Progress {
+        events: (0..lines).map(|offset| line(NOW_MS + offset)).collect(),
+        ..heard(device, NOW_MS)
+    };
+    let words = [said(busy, 7), said(quiet, 3)];
+    store.save_progress(&words).await.unwrap();
+    let written_ms = async |device: &DeviceRecord| {
+        let lines = store.action_events(device.project_id, device.device_id, 9);
+        let lines = lines.await.unwrap();
+        lines.iter().map(|line| line.at_ms).collect::<Vec<_>>()
+    };
+    let busy_ids = (busy.project_id, busy.device_id);
+    assert_eq!(store.longest_timelines(3, 10).await.unwrap(), [busy_ids]);
+    assert_eq!(store.longest_timelines(2, 1).await.unwrap().len(), 1);
+    let prune = || store.prune_timeline_of(busy.project_id, busy.device_id, 3, 3);
+    assert_eq!(prune().await.unwrap(), 3);
+    assert_eq!(prune().await.unwrap(), 1);
+    assert_eq!(prune().await.unwrap(), 0);
+    let newest = [NOW_MS + 6, NOW_MS + 5, NOW_MS + 4];
+    assert_eq!(written_ms(busy).await, newest);
+    assert_eq!(written_ms(quiet).await.len(), 3);
+    assert_eq!(store.longest_timelines(3, 10).await.unwrap(), []);
+}
+
 pub(crate) async fn minutes_of_a_rollout_go_together(store: Arc<dyn Store>) {
     let lamp = lone_device(&store).await;
     let over = some_release(&store, lamp.project_id, "1.0.0").await.id;

@@ -190,3 +190,37 @@ async fn attributes_are_merged_replaced_and_removed_and_asked_for_once() {
         400,
     );
 }
+
+#[tokio::test]
+async fn whoever_tells_too_much_is_told_to_wait_in_hawkbits_words() {
+    let stage = Stage::new().await;
+    let id = stage.begin().await;
+    let mut refused = stage.says(&id, "proceeding", "none").await;
+    for _ in 0..300 {
+        if refused.status != 200 {
+            break;
+        }
+        refused = stage.says(&id, "proceeding", "none").await;
+    }
+    is_hawkbits_error(&refused, 429);
+    assert!((1..=2).contains(&refused.header("retry-after").parse().expect("seconds")));
+    let poll = stage.send(get(&path(""))).await;
+    assert!(matches!(poll.status.as_u16(), 200 | 429), "{}", poll.text());
+}
+
+#[tokio::test]
+async fn a_number_that_was_never_given_is_unknown_and_one_that_was_is_over() {
+    let stage = Stage::new().await;
+    let id: i32 = stage.begin().await.parse().expect("a number");
+    let never = (id + 1).to_string();
+    is_hawkbits_error(&stage.says(&never, "proceeding", "none").await, 404);
+    is_thanks(&stage.says(&id.to_string(), "closed", "failure").await);
+    is_hawkbits_error(&stage.says(&never, "proceeding", "none").await, 404);
+    stage.order("retry").await;
+    assert_eq!(stage.begin().await, never);
+    is_hawkbits_error(
+        &stage.says(&id.to_string(), "proceeding", "none").await,
+        410,
+    );
+    is_thanks(&stage.says(&never, "proceeding", "none").await);
+}
