@@ -55,7 +55,7 @@ impl CoSigner {
         let mut approvers = self.approvers()?;
         approvers.0.insert(name.to_owned(), hash);
         let event = Event::new("approver_added").saying(name);
-        record(&self.folder, &event, now_ms)?;
+        record(&self.folder, &lock, &event, now_ms)?;
         let path = self.folder.approvers();
         self.folder.replace(&path, &crate::json(&approvers), &lock)
     }
@@ -108,7 +108,8 @@ impl CoSigner {
         if !is_theirs {
             let event = Event::new("approval_refused").of_project(project_id);
             let event = event.counting(Some(release_counter)).saying(name);
-            record(&self.folder, &event, now_ms).map_err(refused)?;
+            let lock = self.folder.lock().map_err(refused)?;
+            record(&self.folder, &lock, &event, now_ms).map_err(refused)?;
             return Err(format!("This is not the password of the approver {name}."));
         }
         let event = Event::new("approved").saying(name);
@@ -152,7 +153,7 @@ impl CoSigner {
             )
         })?;
         let event = event.of_project(project_id).counting(Some(release_counter));
-        record(&self.folder, &event, now_ms)
+        record(&self.folder, &lock, &event, now_ms)
             .and_then(|()| self.folder.replace(&path, &crate::json(&project), &lock))
             .map_err(refused)?;
         Ok(release)

@@ -1,7 +1,8 @@
 //! The co-signer's own record of what it did and refused: JSON lines that nothing of the portal reaches.
 //!
-//! What happens alike again and again is written once and then summed up once a minute, so that
-//! neither a large fleet nor a flood of strangers washes away the lines that matter.
+//! What changes something is recorded for itself. Signatures and refusals are counted: what happens
+//! alike again and again is written once and then summed up once a minute. They have a log of their
+//! own, so that neither a large fleet nor a flood of strangers rolls away the lines that matter.
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
@@ -13,9 +14,13 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::Refused;
-use crate::folder::{Folder, cannot};
+use crate::folder::{Folder, Lock, cannot};
 use crate::moment::rfc3339;
 
+/// The log of what changed: trust, keys, approvals, new releases.
+pub(crate) const RECORD: &str = "audit";
+/// The log of what was signed and refused.
+pub(crate) const REQUESTS: &str = "requests";
 /// A full log becomes `audit.1.log`, and so on.
 const MAX_LOG_BYTES: u64 = 8 * 1024 * 1024;
 const OLD_LOGS: u8 = 9;
@@ -132,11 +137,17 @@ impl Audit {
     }
 }
 
-/// Writes a line that is on the disk when it answers.
-pub(crate) fn record(folder: &Folder, event: &Event, now_ms: i64) -> Result<(), Refused> {
-    append(folder, &line(event, None, now_ms))
+/// Writes a line that is on the disk when it answers, alone with the folder.
+pub(crate) fn record(
+    folder: &Folder,
+    lock: &Lock,
+    event: &Event,
+    now_ms: i64,
+) -> Result<(), Refused> {
+    make_room(folder, RECORD, lock)
+        .and_then(|()| append(folder, RECORD, &line(event, None, now_ms)))
         .and_then(|file| file.sync_data())
-        .map_err(|error| cannot("write", &folder.audit(0), &error))
+        .map_err(|error| cannot("write", &folder.log(RECORD, 0), &error))
 }
 
 fn sum_up(tallies: &mut HashMap<Event, Tally>, folder: &Folder, now_ms: i64, before_ms: i64) {
@@ -162,38 +173,45 @@ fn line(event: &Event, times: Option<u64>, now_ms: i64) -> Vec<u8> {
 
 /// A refusal stands whether or not it can be written down.
 fn note(folder: &Folder, line: &[u8]) {
-    if let Err(error) = append(folder, line) {
-        tracing::error!(%error, "the audit log cannot be written");
+    if let Err(error) = try_note(folder, line) {
+        tracing::error!(%error, "the log of requests cannot be written");
     }
 }
 
-/// One write of one line, which other processes' lines do not get into.
-fn append(folder: &Folder, line: &[u8]) -> io::Result<File> {
-    let mut file = open(folder)?;
-    if file.metadata()?.len() >= MAX_LOG_BYTES {
-        make_room(folder)?;
-        file = open(folder)?;
+fn try_note(folder: &Folder, line: &[u8]) -> io::Result<()> {
+    if is_full(folder, REQUESTS)? {
+        let lock = folder.lock().map_err(io::Error::other)?;
+        make_room(folder, REQUESTS, &lock)?;
     }
+    append(folder, REQUESTS, line)?;
+    Ok(())
+}
+
+/// One write of one line, which other processes' lines do not get into.
+fn append(folder: &Folder, name: &str, line: &[u8]) -> io::Result<File> {
+    let mut file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(folder.log(name, 0))?;
     file.write_all(line)?;
     Ok(file)
 }
 
-fn open(folder: &Folder) -> io::Result<File> {
-    OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(folder.audit(0))
+fn is_full(folder: &Folder, name: &str) -> io::Result<bool> {
+    match fs::metadata(folder.log(name, 0)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        found => Ok(found?.len() >= MAX_LOG_BYTES),
+    }
 }
 
-fn make_room(folder: &Folder) -> io::Result<()> {
-    let _lock = folder.lock().map_err(io::Error::other)?;
-    if fs::metadata(folder.audit(0))?.len() < MAX_LOG_BYTES {
-        // Another process was faster.
+/// Moves full logs aside; whoever holds the lock already would wait for itself if this took it.
+fn make_room(folder: &Folder, name: &str, _lock: &Lock) -> io::Result<()> {
+    if !is_full(folder, name)? {
         return Ok(());
     }
     for age in (0..OLD_LOGS).rev() {
-        match fs::rename(folder.audit(age), folder.audit(age + 1)) {
+        match fs::rename(folder.log(name, age), folder.log(name, age + 1)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _moved_or_never_there => {}
         }
@@ -201,14 +219,18 @@ fn make_room(folder: &Folder) -> io::Result<()> {
     Ok(())
 }
 
-/// Gives the last lines, the newest at the end.
-pub(crate) fn last_lines(folder: &Folder, count: usize) -> Result<Vec<String>, Refused> {
+/// Gives a log's last lines, the newest at the end.
+pub(crate) fn last_lines(
+    folder: &Folder,
+    name: &str,
+    count: usize,
+) -> Result<Vec<String>, Refused> {
     let mut lines: Vec<String> = Vec::new();
     for age in 0..=OLD_LOGS {
         if lines.len() >= count {
             break;
         }
-        let path = folder.audit(age);
+        let path = folder.log(name, age);
         let text = match fs::read_to_string(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             read => read.map_err(|error| cannot("read", &path, &error))?,
@@ -223,7 +245,7 @@ pub(crate) fn last_lines(folder: &Folder, count: usize) -> Result<Vec<String>, R
 mod tests {
     use std::fs;
 
-    use super::{Audit, Event, MAX_LOG_BYTES, last_lines, record};
+    use super::{Audit, Event, MAX_LOG_BYTES, RECORD, REQUESTS, last_lines, record};
     use crate::folder::Folder;
 
     #[test]
@@ -236,30 +258,36 @@ mod tests {
         }
         audit.count(&folder, Event::new("signed"), 61_000);
         audit.sum_up_all(&folder, 62_000);
-        let lines = last_lines(&folder, 10).expect("reads");
+        let lines = last_lines(&folder, REQUESTS, 10).expect("reads");
         let expected = [
             r#"{"at":"1970-01-01T00:00:00Z","event":"signed"}"#,
             r#"{"at":"1970-01-01T00:01:00Z","event":"signed","times":60}"#,
             r#"{"at":"1970-01-01T00:01:02Z","event":"signed","times":1}"#,
         ];
         assert_eq!(lines, expected);
+        assert!(!folder.log(RECORD, 0).exists(), "counted, not recorded");
     }
 
     #[test]
     fn a_full_log_moves_aside_and_is_still_read() {
         let home = tempfile::tempdir().expect("a temporary folder");
         let folder = Folder::open(&home.path().join("c")).expect("opens");
-        record(&folder, &Event::new("trusted"), 0).expect("writes");
+        let write = |what| {
+            let lock = folder.lock().expect("locks");
+            record(&folder, &lock, &Event::new(what), 0).expect("writes");
+        };
+        write("trusted");
         let filler = usize::try_from(MAX_LOG_BYTES).expect("fits");
-        let mut text = fs::read(folder.audit(0)).expect("reads");
+        let mut text = fs::read(folder.log(RECORD, 0)).expect("reads");
         text.resize(filler - 1, b' ');
         text.push(b'\n');
-        fs::write(folder.audit(0), text).expect("fills it");
-        record(&folder, &Event::new("revoked"), 0).expect("writes");
-        assert!(folder.audit(1).exists());
-        let lines = last_lines(&folder, 2).expect("reads");
+        fs::write(folder.log(RECORD, 0), text).expect("fills it");
+        write("revoked");
+        assert!(folder.log(RECORD, 1).exists());
+        let lines = last_lines(&folder, RECORD, 2).expect("reads");
         assert!(lines[0].trim().is_empty(), "the filler is the line before");
         assert!(lines[1].contains("revoked"), "{lines:?}");
-        assert!(last_lines(&folder, 9).expect("reads")[0].contains("trusted"));
+        let all = last_lines(&folder, RECORD, 9).expect("reads");
+        assert!(all[0].contains("trusted"));
     }
 }

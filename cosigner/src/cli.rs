@@ -88,12 +88,25 @@ pub(crate) enum Command {
         /// The project's id
         project_id: Uuid,
     },
-    /// Print the record's last lines
-    Audit {
-        /// How many
-        #[arg(long, value_name = "N", default_value_t = 20)]
-        last: usize,
+    /// Forget a project's releases, after a counter that nobody published; its keys stay
+    #[command(
+        after_help = "Revoke the portal first: what was signed before may be signed again, also with another image.\n\nExample:\n  gatehouse-cosigner forget 2c1a7bd0-8f0e-7c3b-9d55-0d7f2f4a9a11"
+    )]
+    Forget {
+        /// The project's id
+        project_id: Uuid,
     },
+    /// Print the record's last lines: trust, keys, approvals, new releases
+    Audit(Last),
+    /// Print the last lines about what was signed and refused, alike ones summed up by the minute
+    Requests(Last),
+}
+
+#[derive(Args)]
+pub(crate) struct Last {
+    /// How many
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) last: usize,
 }
 
 #[derive(Args)]
@@ -134,8 +147,8 @@ pub(crate) struct Trust {
     /// Go on signing releases that were signed before a newer one, for channels and stepping stones
     #[arg(long)]
     pub(crate) older_releases: bool,
-    /// Also sign messages that are no release manifests
-    #[arg(long)]
+    /// Also sign messages that are no release manifests; not together with --approval
+    #[arg(long, conflicts_with = "approval")]
     pub(crate) plain_messages: bool,
 }
 

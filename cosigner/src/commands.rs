@@ -12,7 +12,7 @@ use gatehouse_cosigner::{
 };
 use uuid::Uuid;
 
-use crate::cli::{Approver, Cli, Command, Trust};
+use crate::cli::{Approver, Cli, Command, Last, Trust};
 use crate::console::{new_password, password, say};
 use crate::system::{fill, now_ms};
 
@@ -54,11 +54,14 @@ pub(crate) fn perform(cli: Cli) -> Result<(), String> {
         Command::Keys { project_id } => show_keys(cosigner.keys(project_id)),
         Command::Rotate { project_id } => show_keys(cosigner.rotate(project_id, now_ms())),
         Command::Retire { project_id } => show_keys(cosigner.retire(project_id, now_ms())),
-        Command::Audit { last } => {
-            let mut lines = cosigner.audit_lines(last).map_err(sentence)?;
-            lines.push(String::new());
-            say(&lines.join("\n"))
+        Command::Forget { project_id } => {
+            let highest = cosigner.forget(project_id, now_ms()).map_err(sentence)?;
+            say(&format!(
+                "Forgotten, with {highest} as the highest release counter.\n"
+            ))
         }
+        Command::Audit(Last { last }) => show_lines(cosigner.audit_lines(last)),
+        Command::Requests(Last { last }) => show_lines(cosigner.request_lines(last)),
     }
 }
 
@@ -191,6 +194,12 @@ fn words_of(counter: u64, release: &Release) -> String {
     }
     // A portal chose these words: nothing in them may move the cursor or end the line.
     format!("{}\n", text.escape_debug())
+}
+
+fn show_lines(lines: Result<Vec<String>, Refused>) -> Result<(), String> {
+    let mut lines = lines.map_err(sentence)?;
+    lines.push(String::new());
+    say(&lines.join("\n"))
 }
 
 fn show_keys(keys: Result<ProjectKeys, Refused>) -> Result<(), String> {

@@ -2,26 +2,18 @@
 
 use std::path::Path;
 
-use gatehouse_manifest::{
-    Claims, MAX_LIFETIME_S, MAX_MANIFEST_BYTES, Manifest, Refusal, SigningKey, cosigner_kid,
-};
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use gatehouse_manifest::{Claims, MAX_MANIFEST_BYTES, Manifest, Refusal, SigningKey, cosigner_kid};
 use uuid::Uuid;
 
 use crate::audit::{Audit, Event, record};
 use crate::bearers::{Caller, Used};
 use crate::cached::Cached;
 use crate::folder::Folder;
+use crate::form::{check_plain, check_release, check_times};
 use crate::portal::{KnownPortal, Portal, Projects, Star};
 use crate::project::{Project, Release, Verdict, Wish};
 use crate::rate::Rates;
 use crate::{OpenError, ProjectKeys, Refused, keys};
-
-/// How far a message's beginning may lie ahead, and its end beyond an hour.
-const CLOCK_LEEWAY_S: i64 = 120;
-/// How long after its end a message is still signed.
-const EXPIRY_LEEWAY_S: i64 = 3;
 
 /// Keys, trust and memory in one folder, and the rules for using them.
 ///
@@ -95,7 +87,7 @@ impl CoSigner {
         };
         self.sign(project_id, &asking, manifest, now_ms)
             .inspect_err(|refused| {
-                self.note_refusal(refused, Some((project_id, Uuid::nil())), now_ms);
+                self.note_refusal(refused, Uuid::nil(), Some(project_id), now_ms);
             })
     }
 
@@ -112,12 +104,17 @@ impl CoSigner {
         now_ms: i64,
     ) -> Result<Manifest, Refused> {
         let caller = self.recognise(bearer).inspect_err(|refused| {
-            self.note_refusal(refused, None, now_ms);
+            let event = Event::new("refused").saying(refused.code());
+            self.audit.count(&self.folder, event, now_ms);
         })?;
         self.cosign_for(project_id, server_id, &caller, body, now_ms)
             .inspect_err(|refused| {
-                let caller = Some((project_id, caller.known.server_id));
-                self.note_refusal(refused, caller, now_ms);
+                let KnownPortal {
+                    portal, server_id, ..
+                } = caller.known.as_ref();
+                let is_theirs =
+                    portal.revoked_at_ms.is_none() && portal.projects.contain(project_id);
+                self.note_refusal(refused, *server_id, is_theirs.then_some(project_id), now_ms);
             })
     }
 
@@ -195,6 +192,7 @@ impl CoSigner {
         let counter = match manifest.payload::<Claims>() {
             Ok(claims) => {
                 check_times(Some(claims.nbf), Some(claims.exp), now_ms)?;
+                check_release(&claims)?;
                 Some(self.allow_release(project_id, asking, claims, now_ms)?)
             }
             Err(refusal) => {
@@ -220,11 +218,10 @@ impl CoSigner {
         let counter = claims.release_counter;
         let release = Release::from(claims);
         let path = self.folder.project(project_id);
+        // Whatever the verdict: asking costs us the disk, too.
+        self.take_from_rate(asking, now_ms)?;
         let project = self.projects.read(&path)?.unwrap_or_default();
         let verdict = project.judge(counter, &release, asking.portal)?;
-        if verdict != Verdict::Wish {
-            self.take_from_rate(asking, now_ms)?;
-        }
         if verdict != Verdict::Known {
             self.remember(project_id, asking, counter, &release, now_ms)?;
         }
@@ -242,13 +239,22 @@ impl CoSigner {
     ) -> Result<(), Refused> {
         let path = self.folder.project(project_id);
         let lock = self.folder.lock()?;
-        let mut project = self.projects.read_anew(&path)?.unwrap_or_default();
+        let known = self.projects.read_anew(&path)?;
+        if known.is_none() {
+            self.folder.check_room_in("projects")?;
+        }
+        let mut project = known.unwrap_or_default();
         let verdict = project.judge(counter, release, asking.portal)?;
+        let refused = project.waiting(counter);
         let event = match verdict {
             Verdict::Known => return Ok(()),
             Verdict::New => {
                 project.note_signed(counter, release);
                 "released"
+            }
+            Verdict::Changed => {
+                project.note_signed(counter, release);
+                "changed"
             }
             Verdict::Wish => {
                 let wish = Wish {
@@ -260,14 +266,15 @@ impl CoSigner {
                 "asked"
             }
         };
-        let said = format!("version {}, sha256 {}", release.version, release.sha256);
-        let event = Event::new(event).of_project(project_id).saying(said);
+        let event = Event::new(event)
+            .of_project(project_id)
+            .saying(release.in_words());
         let event = event.by(asking.server_id).counting(Some(counter));
-        record(&self.folder, &event, now_ms)?;
+        record(&self.folder, &lock, &event, now_ms)?;
         self.folder.replace(&path, &crate::json(&project), &lock)?;
         match verdict {
-            Verdict::Wish => Err(Refused::AwaitsApproval),
-            Verdict::Known | Verdict::New => Ok(()),
+            Verdict::Wish => Err(refused),
+            Verdict::Known | Verdict::New | Verdict::Changed => Ok(()),
         }
     }
 
@@ -280,12 +287,18 @@ impl CoSigner {
         }
     }
 
-    /// Strangers may name any project and any portal, and each would be a line of its own: of them
-    /// only the kind of refusal is noted.
-    fn note_refusal(&self, refused: &Refused, caller: Option<(Uuid, Uuid)>, now_ms: i64) {
+    /// A path may name any project, and each would be a line of its own: only one that we know is
+    /// noted, and only for a portal that may ask for it.
+    fn note_refusal(
+        &self,
+        refused: &Refused,
+        server_id: Uuid,
+        project_id: Option<Uuid>,
+        now_ms: i64,
+    ) {
         let event = Event {
-            project_id: caller.map(|(project_id, _)| project_id),
-            server_id: caller.map(|(_, server_id)| server_id),
+            project_id: project_id.filter(|id| self.folder.project(*id).exists()),
+            server_id: Some(server_id),
             ..Event::new("refused").saying(refused.code())
         };
         self.audit.count(&self.folder, event, now_ms);
@@ -335,47 +348,4 @@ fn in_process() -> Portal {
         trusted_at_ms: 0,
         revoked_at_ms: None,
     }
-}
-
-fn check_times(nbf_s: Option<i64>, exp_s: Option<i64>, now_ms: i64) -> Result<(), Refused> {
-    let now_s = now_ms.div_euclid(1000);
-    let (nbf_s, exp_s) = (nbf_s.unwrap_or(now_s), exp_s.unwrap_or(now_s));
-    let refusal = if exp_s.saturating_add(EXPIRY_LEEWAY_S) < now_s {
-        Refusal::Expired
-    } else if nbf_s.saturating_sub(CLOCK_LEEWAY_S) > now_s {
-        Refusal::NotYetValid
-    } else if exp_s.saturating_sub(now_s) > MAX_LIFETIME_S + CLOCK_LEEWAY_S {
-        Refusal::LifetimeTooLong
-    } else {
-        return Ok(());
-    };
-    Err(Refused::BadManifest(refusal))
-}
-
-/// What is looked at in a message that is no manifest.
-#[derive(Deserialize)]
-struct Plain {
-    nbf: Option<i64>,
-    exp: Option<i64>,
-    release_counter: Option<IgnoredAny>,
-}
-
-/// What nearly is a manifest could pass for one at a device that reads it otherwise.
-fn check_plain(
-    manifest: &Manifest,
-    refusal: Refusal,
-    portal: &Portal,
-    now_ms: i64,
-) -> Result<(), Refused> {
-    if refusal != Refusal::NoManifest {
-        return Err(Refused::BadManifest(refusal));
-    }
-    let plain: Plain = manifest.payload().map_err(Refused::BadManifest)?;
-    if plain.release_counter.is_some() {
-        return Err(Refused::BadManifest(refusal));
-    }
-    if !portal.plain_messages {
-        return Err(Refused::NoManifest);
-    }
-    check_times(plain.nbf, plain.exp, now_ms)
 }

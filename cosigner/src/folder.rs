@@ -28,6 +28,9 @@ pub enum OpenError {
     OpenToOthers(PathBuf),
 }
 
+/// Projects beyond this many get no key and no memory.
+pub(crate) const MAX_PROJECTS: usize = 20_000;
+
 const SUBFOLDERS: [&str; 5] = ["keys", "portals", "projects", "rates", "tmp"];
 
 pub(crate) struct Folder {
@@ -98,11 +101,11 @@ impl Folder {
         self.root.join("approvers.json")
     }
 
-    /// Gives `audit.log`, or an older one: 1 is the one before.
-    pub(crate) fn audit(&self, age: u8) -> PathBuf {
+    /// Gives `audit.log` of the name `audit`, or an older one: 1 is the one before.
+    pub(crate) fn log(&self, name: &str, age: u8) -> PathBuf {
         self.root.join(match age {
-            0 => "audit.log".to_owned(),
-            age => format!("audit.{age}.log"),
+            0 => format!("{name}.log"),
+            age => format!("{name}.{age}.log"),
         })
     }
 
@@ -120,6 +123,15 @@ impl Folder {
         ids.sort_unstable();
         ids.dedup();
         Ok(ids)
+    }
+
+    /// Refuses a project that would be one too many in a subfolder: a portal that is trusted with any
+    /// project may name any id.
+    pub(crate) fn check_room_in(&self, subfolder: &str) -> Result<(), Refused> {
+        if self.ids_in(subfolder)?.len() >= MAX_PROJECTS {
+            return Err(Refused::TooManyProjects);
+        }
+        Ok(())
     }
 
     pub(crate) fn lock(&self) -> Result<Lock, Refused> {
@@ -181,6 +193,13 @@ pub(crate) fn move_over(from: &Path, to: &Path, _lock: &Lock) -> Result<(), Refu
     fs::rename(from, to)
         .and_then(|()| sync_folder_of(to))
         .map_err(|error| cannot("write", to, &error))
+}
+
+/// Takes a file away, for good once it answers.
+pub(crate) fn remove(path: &Path, _lock: &Lock) -> Result<(), Refused> {
+    fs::remove_file(path)
+        .and_then(|()| sync_folder_of(path))
+        .map_err(|error| cannot("remove", path, &error))
 }
 
 fn sync_folder_of(path: &Path) -> io::Result<()> {

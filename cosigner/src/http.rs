@@ -215,7 +215,9 @@ impl From<Refused> for Problem {
         let problem = Self::of(status_of(&refused), refused.code(), &refused.to_string());
         match refused {
             Refused::Revoked { since_ms } => problem.saying("since_ms", since_ms),
-            Refused::CounterFell { highest } => problem.saying("highest", highest),
+            Refused::CounterFell { highest } | Refused::CounterLeaps { highest } => {
+                problem.saying("highest", highest)
+            }
             Refused::Clock { off_by_s } => problem.saying("off_by_s", off_by_s),
             Refused::TooMany { retry_after_s } => Self {
                 retry_after_s: Some(retry_after_s),
@@ -235,16 +237,19 @@ fn status_of(refused: &Refused) -> StatusCode {
         | Refused::WrongProject
         | Refused::OutsideHours
         | Refused::CounterFell { .. }
+        | Refused::CounterLeaps { .. }
         | Refused::OtherImage
+        | Refused::OtherRules
+        | Refused::TooManyProjects
         | Refused::AwaitsApproval
         | Refused::Clock { .. }
         | Refused::NoManifest => StatusCode::FORBIDDEN,
         Refused::BadBearer => StatusCode::UNAUTHORIZED,
-        Refused::UnknownProject => StatusCode::NOT_FOUND,
+        Refused::UnknownProject | Refused::NothingKnown => StatusCode::NOT_FOUND,
         Refused::RotationUnderWay | Refused::NoRotation => StatusCode::CONFLICT,
         Refused::TooLong | Refused::BadManifest(Refusal::TooLong) => StatusCode::PAYLOAD_TOO_LARGE,
         Refused::BadManifest(Refusal::Malformed) => StatusCode::BAD_REQUEST,
-        Refused::BadManifest(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        Refused::BadManifest(_) | Refused::BadRelease { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         Refused::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
         Refused::Storage(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }

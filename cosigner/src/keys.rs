@@ -9,9 +9,6 @@ use crate::audit::{Event, record};
 use crate::folder::{Lock, move_over};
 use crate::{CoSigner, Refused};
 
-/// Keys beyond this many are not made: a portal that is trusted with any project may name any id.
-const MAX_PROJECTS: usize = 20_000;
-
 /// The public halves of a project's keys at the co-signer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProjectKeys {
@@ -31,7 +28,7 @@ impl CoSigner {
     /// Several processes and threads may ask at once: all get the same key.
     ///
     /// # Errors
-    /// [`Refused::Storage`].
+    /// [`Refused::TooManyProjects`], [`Refused::Storage`].
     pub fn keys(&self, project_id: Uuid) -> Result<ProjectKeys, Refused> {
         let next = self.keys.read(&self.folder.next_key(project_id))?;
         Ok(ProjectKeys {
@@ -51,7 +48,7 @@ impl CoSigner {
             return Err(Refused::RotationUnderWay);
         }
         let event = Event::new("rotated").of_project(project_id);
-        record(&self.folder, &event, now_ms)?;
+        record(&self.folder, &lock, &event, now_ms)?;
         let pem = self.fresh_key().to_pem();
         self.folder.create(&path, pem.as_bytes(), &lock)?;
         self.keys(project_id)
@@ -67,7 +64,7 @@ impl CoSigner {
             return Err(Refused::NoRotation);
         }
         let event = Event::new("retired").of_project(project_id);
-        record(&self.folder, &event, now_ms)?;
+        record(&self.folder, &lock, &event, now_ms)?;
         move_over(&next, &self.folder.key(project_id), &lock)?;
         self.keys(project_id)
     }
@@ -84,11 +81,7 @@ impl CoSigner {
     }
 
     fn make_key(&self, project_id: Uuid, lock: &Lock) -> Result<(), Refused> {
-        if self.folder.ids_in("keys")?.len() >= MAX_PROJECTS {
-            return Err(Refused::Storage(format!(
-                "there are {MAX_PROJECTS} keys already"
-            )));
-        }
+        self.folder.check_room_in("keys")?;
         let pem = self.fresh_key().to_pem();
         self.folder
             .create(&self.folder.key(project_id), pem.as_bytes(), lock)

@@ -14,6 +14,7 @@ mod bearers;
 mod cached;
 mod cosigner;
 mod folder;
+mod form;
 mod http;
 mod keys;
 mod moment;

@@ -14,6 +14,12 @@ const MAX_SIGNED: usize = 4096;
 /// Wishes beyond this many are not noted until some were approved or rejected.
 const MAX_WISHES: usize = 32;
 
+/// A counter that leaps further waits for a second person: one near the end of all numbers would leave
+/// none for what comes after it.
+pub(crate) const MAX_STEP: u64 = 1000;
+/// So many different terms may one counter be signed under.
+const MAX_TERMS: usize = 8;
+
 /// What is said of a release by each of its manifests alike.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Release {
@@ -33,6 +39,20 @@ pub struct Release {
     pub min_version: Option<String>,
     /// Whether devices may go back to it.
     pub allow_downgrade: bool,
+}
+
+impl Release {
+    /// Gives what a line of the record says of it.
+    pub(crate) fn in_words(&self) -> String {
+        format!(
+            "version {}, sha256 {}, hardware {:?}, min_version {:?}, allow_downgrade {}",
+            self.version,
+            self.sha256,
+            self.hardware,
+            self.min_version.as_deref().unwrap_or_default(),
+            self.allow_downgrade
+        )
+    }
 }
 
 impl From<Claims> for Release {
@@ -68,6 +88,45 @@ impl Image {
     }
 }
 
+/// The part of a release that says which devices take it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Terms {
+    project: String,
+    hardware: Vec<String>,
+    min_version: Option<String>,
+    allow_downgrade: bool,
+}
+
+impl Terms {
+    /// Says whether no device takes the other's release that does not take this one's.
+    fn cover(&self, other: &Self) -> bool {
+        let is_named = |name: &String| self.hardware.contains(name);
+        let fits_hardware = self.hardware.is_empty()
+            || (!other.hardware.is_empty() && other.hardware.iter().all(is_named));
+        self.project == other.project
+            && fits_hardware
+            && (self.min_version.is_none() || self.min_version == other.min_version)
+            && (self.allow_downgrade || !other.allow_downgrade)
+    }
+}
+
+/// What was signed under one counter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Signed {
+    #[serde(flatten)]
+    image: Image,
+    /// None of them covers another.
+    #[serde(default)]
+    terms: Vec<Terms>,
+}
+
+impl Signed {
+    fn cover(&self, release: &Release) -> bool {
+        let asked = terms_of(release);
+        self.terms.iter().any(|terms| terms.cover(&asked))
+    }
+}
+
 /// A release that somebody wants to be signed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Wish {
@@ -90,7 +149,7 @@ struct Approval {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Project {
     highest: u64,
-    signed: BTreeMap<u64, Image>,
+    signed: BTreeMap<u64, Signed>,
     #[serde(default)]
     approved: BTreeMap<u64, Approval>,
     #[serde(default)]
@@ -100,10 +159,12 @@ pub(crate) struct Project {
 /// What has to be written before the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It was signed before: nothing is to be written.
+    /// It was signed before, for these devices or more: nothing is to be written.
     Known,
     /// It is the newest from now on.
     New,
+    /// It is the newest, and more devices take it from now on.
+    Changed,
     /// It waits for a second person, who has to be told.
     Wish,
 }
@@ -121,15 +182,35 @@ impl Project {
         portal: &Portal,
     ) -> Result<Verdict, Refused> {
         let verdict = self.judge_counter(counter, release, portal)?;
-        if !portal.needs_approval || self.is_approved(counter, release) {
+        let is_free = !portal.needs_approval && !self.leaps_to(counter);
+        if is_free || self.is_approved(counter, release) {
             return Ok(verdict);
         }
         match self.wishes.get(&counter) {
             Some(wish) if !image_of(&wish.release).is_of(release) => Err(Refused::OtherImage),
-            Some(_waits_already) => Err(Refused::AwaitsApproval),
-            None if self.wishes.len() >= MAX_WISHES => Err(Refused::AwaitsApproval),
+            Some(_waits_already) => Err(self.waiting(counter)),
+            None if self.wishes.len() >= MAX_WISHES => Err(self.waiting(counter)),
             None => Ok(Verdict::Wish),
         }
+    }
+
+    fn leaps_to(&self, counter: u64) -> bool {
+        counter.saturating_sub(self.highest) > MAX_STEP
+    }
+
+    /// Says what is answered as long as nobody approved a counter.
+    pub(crate) fn waiting(&self, counter: u64) -> Refused {
+        if self.leaps_to(counter) {
+            Refused::CounterLeaps {
+                highest: self.highest,
+            }
+        } else {
+            Refused::AwaitsApproval
+        }
+    }
+
+    pub(crate) fn highest(&self) -> u64 {
+        self.highest
     }
 
     fn judge_counter(
@@ -142,9 +223,13 @@ impl Project {
             highest: self.highest,
         };
         match self.signed.get(&counter) {
-            Some(image) if !image.is_of(release) => Err(Refused::OtherImage),
+            Some(signed) if !signed.image.is_of(release) => Err(Refused::OtherImage),
             Some(_) if counter < self.highest && !portal.older_releases => Err(fell),
-            Some(_) => Ok(Verdict::Known),
+            Some(signed) if signed.cover(release) => Ok(Verdict::Known),
+            Some(signed) if counter < self.highest || signed.terms.len() >= MAX_TERMS => {
+                Err(Refused::OtherRules)
+            }
+            Some(_) => Ok(Verdict::Changed),
             None if counter <= self.highest => Err(fell),
             None => Ok(Verdict::New),
         }
@@ -156,10 +241,16 @@ impl Project {
             .is_some_and(|approval| approval.release == *release)
     }
 
-    /// Remembers that a new release is being signed.
+    /// Remembers that a new release is being signed, or the newest under terms of its own.
     pub(crate) fn note_signed(&mut self, counter: u64, release: &Release) {
         self.highest = counter;
-        self.signed.insert(counter, image_of(release));
+        let signed = self.signed.entry(counter).or_insert_with(|| Signed {
+            image: image_of(release),
+            terms: Vec::new(),
+        });
+        let terms = terms_of(release);
+        signed.terms.retain(|before| !terms.cover(before));
+        signed.terms.push(terms);
         if self.signed.len() > MAX_SIGNED {
             self.signed.pop_first();
         }
@@ -181,6 +272,15 @@ impl Project {
     }
 }
 
+fn terms_of(release: &Release) -> Terms {
+    Terms {
+        project: release.project.clone(),
+        hardware: release.hardware.clone(),
+        min_version: release.min_version.clone(),
+        allow_downgrade: release.allow_downgrade,
+    }
+}
+
 fn image_of(release: &Release) -> Image {
     Image {
         version: release.version.clone(),
@@ -191,162 +291,4 @@ fn image_of(release: &Release) -> Image {
 }
 
 #[cfg(test)]
-mod tests {
-    use uuid::Uuid;
-
-    use super::{MAX_SIGNED, MAX_WISHES, Project, Release, Verdict, Wish};
-    use crate::Refused;
-    use crate::portal::{Portal, Projects, Star};
-
-    fn portal() -> Portal {
-        Portal {
-            name: "portal".into(),
-            key_pem: String::new(),
-            projects: Projects::Any(Star::Star),
-            hours: None,
-            per_hour: None,
-            needs_approval: false,
-            older_releases: false,
-            plain_messages: false,
-            trusted_at_ms: 0,
-            revoked_at_ms: None,
-        }
-    }
-
-    fn careful() -> Portal {
-        Portal {
-            needs_approval: true,
-            ..portal()
-        }
-    }
-
-    fn release(version: &str) -> Release {
-        Release {
-            project: "lamp".into(),
-            version: version.into(),
-            sha256: "ab".repeat(32),
-            size_bytes: 7,
-            checksum: 1,
-            hardware: vec![],
-            min_version: None,
-            allow_downgrade: false,
-        }
-    }
-
-    fn wish(release: Release) -> Wish {
-        Wish {
-            release,
-            server_id: Uuid::nil(),
-            since_ms: 0,
-        }
-    }
-
-    #[test]
-    fn an_older_release_stays_signable_only_where_that_is_allowed() {
-        let mut project = Project::default();
-        project.note_signed(3, &release("3"));
-        project.note_signed(5, &release("5"));
-        let fell = Err(Refused::CounterFell { highest: 5 });
-        assert_eq!(project.judge(3, &release("3"), &portal()), fell);
-        let lenient = Portal {
-            older_releases: true,
-            ..portal()
-        };
-        let known = Ok(Verdict::Known);
-        assert_eq!(project.judge(3, &release("3"), &lenient), known);
-        assert_eq!(project.judge(5, &release("5"), &portal()), known);
-        // One that was never signed stays below.
-        assert_eq!(project.judge(4, &release("4"), &lenient), fell);
-        assert_eq!(project.judge(6, &release("6"), &portal()), Ok(Verdict::New));
-    }
-
-    #[test]
-    fn a_counter_stands_for_one_image() {
-        let mut project = Project::default();
-        project.note_signed(3, &release("3"));
-        let others = [
-            Release {
-                sha256: "cd".repeat(32),
-                ..release("3")
-            },
-            Release {
-                size_bytes: 8,
-                ..release("3")
-            },
-            Release {
-                checksum: 2,
-                ..release("3")
-            },
-            release("4"),
-        ];
-        for other in others {
-            let answer = project.judge(3, &other, &portal());
-            assert_eq!(answer, Err(Refused::OtherImage), "{other:?}");
-        }
-    }
-
-    #[test]
-    fn an_approval_holds_for_what_was_approved_and_nothing_else() {
-        let mut project = Project::default();
-        assert_eq!(
-            project.judge(1, &release("1"), &careful()),
-            Ok(Verdict::Wish)
-        );
-        project.wishes.insert(1, wish(release("1")));
-        let waits = Err(Refused::AwaitsApproval);
-        assert_eq!(project.judge(1, &release("1"), &careful()), waits);
-        let swapped = Release {
-            sha256: "cd".repeat(32),
-            ..release("1")
-        };
-        assert_eq!(
-            project.judge(1, &swapped, &careful()),
-            Err(Refused::OtherImage)
-        );
-
-        assert_eq!(project.approve(1, "Grace", 5), Some(release("1")));
-        assert_eq!(project.approve(1, "Grace", 5), None, "once");
-        assert_eq!(
-            project.judge(1, &release("1"), &careful()),
-            Ok(Verdict::New)
-        );
-        let bolder = Release {
-            allow_downgrade: true,
-            ..release("1")
-        };
-        assert_eq!(project.judge(1, &bolder, &careful()), Ok(Verdict::Wish));
-
-        project.note_signed(1, &release("1"));
-        assert_eq!(
-            project.judge(1, &release("1"), &careful()),
-            Ok(Verdict::Known)
-        );
-    }
-
-    #[test]
-    fn wishes_and_memories_are_bounded() {
-        let mut project = Project::default();
-        for counter in 0..MAX_WISHES as u64 {
-            project.wishes.insert(counter + 1, wish(release("1")));
-        }
-        let waits = Err(Refused::AwaitsApproval);
-        assert_eq!(project.judge(99, &release("99"), &careful()), waits);
-        for counter in 1..=MAX_SIGNED as u64 + 2 {
-            project.note_signed(counter, &release("1"));
-        }
-        assert_eq!(project.signed.len(), MAX_SIGNED);
-        let lenient = Portal {
-            older_releases: true,
-            ..portal()
-        };
-        let forgotten = project.judge(2, &release("1"), &lenient);
-        assert!(
-            matches!(forgotten, Err(Refused::CounterFell { .. })),
-            "{forgotten:?}"
-        );
-        assert_eq!(
-            project.judge(3, &release("1"), &lenient),
-            Ok(Verdict::Known)
-        );
-    }
-}
+mod tests;

@@ -42,9 +42,38 @@ pub enum Refused {
         /// The highest counter that was ever signed for the project.
         highest: u64,
     },
+    /// A counter that leaps could use up all numbers that are left.
+    #[error(
+        "The release counter leaps: {highest} was the highest so far. A counter that is more than {} above it has to be approved at the co-signer: `gatehouse-cosigner pending` shows it.",
+        crate::project::MAX_STEP
+    )]
+    CounterLeaps {
+        /// The highest counter that was ever signed for the project.
+        highest: u64,
+    },
     /// A counter stands for one image for ever.
     #[error("Another image was signed or asked for under the same release counter.")]
     OtherImage,
+    /// A release that is not the newest reaches no more devices than it did.
+    #[error(
+        "This release was signed under narrower rules: its hardware, min_version or allow_downgrade changed since. Withdraw it and publish it again, so that it gets a new release counter."
+    )]
+    OtherRules,
+    /// A member of the manifest is not of the form that is signed here.
+    #[error("The release cannot be signed: {what}.")]
+    BadRelease {
+        /// Which member, and what it has to be like.
+        what: &'static str,
+    },
+    /// The folder holds as many projects as it may.
+    #[error(
+        "The co-signer has {} projects already and takes no more.",
+        crate::folder::MAX_PROJECTS
+    )]
+    TooManyProjects,
+    /// The project was never asked for here, or was forgotten before.
+    #[error("Nothing is remembered of this project.")]
+    NothingKnown,
     /// A second person has to agree first.
     #[error(
         "A second person has to approve this release at the co-signer: `gatehouse-cosigner pending` shows it."
@@ -91,7 +120,12 @@ impl Refused {
             Self::OutsideHours => "outside_hours",
             Self::TooMany { .. } => "too_many",
             Self::CounterFell { .. } => "counter_fell",
+            Self::CounterLeaps { .. } => "counter_leaps",
             Self::OtherImage => "other_image",
+            Self::OtherRules => "other_rules",
+            Self::BadRelease { .. } => "bad_release",
+            Self::TooManyProjects => "too_many_projects",
+            Self::NothingKnown => "nothing_known",
             Self::AwaitsApproval => "awaits_approval",
             Self::BadBearer => "bad_bearer",
             Self::BadManifest(refusal) => refusal.code(),

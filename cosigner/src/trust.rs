@@ -2,7 +2,8 @@
 
 use uuid::Uuid;
 
-use crate::audit::{Event, last_lines, record};
+use crate::audit::{Event, RECORD, REQUESTS, last_lines, record};
+use crate::folder::remove;
 use crate::portal::{Portal, identity_key, server_id};
 use crate::{CoSigner, Refused};
 
@@ -19,8 +20,15 @@ impl CoSigner {
     /// Trusts a portal from now on, also one that was revoked; answers its id.
     ///
     /// # Errors
-    /// A sentence when its key is no P-256 public key in PEM form, or the folder cannot be written.
+    /// A sentence when its key is no P-256 public key in PEM form, when plain messages would go past the
+    /// second person who has to approve, or when the folder cannot be written.
     pub fn trust(&self, portal: &Portal) -> Result<Uuid, String> {
+        if portal.needs_approval && portal.plain_messages {
+            return Err(
+                "Plain messages are signed without approval: a portal gets the one or the other."
+                    .to_owned(),
+            );
+        }
         let id = server_id(&identity_key(&portal.key_pem)?)?;
         let said = format!("{}, {}", portal.name, portal.projects);
         let event = Event::new("trusted").by(Some(id)).saying(said);
@@ -52,7 +60,7 @@ impl CoSigner {
         now_ms: i64,
     ) -> Result<(), Refused> {
         let lock = self.folder.lock()?;
-        record(&self.folder, event, now_ms)?;
+        record(&self.folder, &lock, event, now_ms)?;
         let path = self.folder.portal(id);
         self.folder.replace(&path, &crate::json(portal), &lock)
     }
@@ -72,11 +80,36 @@ impl CoSigner {
         found.filter_map(Result::transpose).collect()
     }
 
-    /// Gives the last lines of the record, the newest at the end.
+    /// Forgets what was signed, approved and asked for in a project, so that any counter may be its
+    /// first again; answers the highest that there was. Its keys stay.
+    ///
+    /// # Errors
+    /// [`Refused::NothingKnown`] when there is nothing to forget, [`Refused::Storage`].
+    pub fn forget(&self, project_id: Uuid, now_ms: i64) -> Result<u64, Refused> {
+        let path = self.folder.project(project_id);
+        let lock = self.folder.lock()?;
+        let project = self.projects.read_anew(&path)?;
+        let highest = project.ok_or(Refused::NothingKnown)?.highest();
+        let event = Event::new("forgot").of_project(project_id);
+        let event = event.counting(Some(highest));
+        record(&self.folder, &lock, &event, now_ms)?;
+        remove(&path, &lock)?;
+        Ok(highest)
+    }
+
+    /// Gives the last lines of the record of changes and new releases, the newest at the end.
     ///
     /// # Errors
     /// [`Refused::Storage`].
     pub fn audit_lines(&self, count: usize) -> Result<Vec<String>, Refused> {
-        last_lines(&self.folder, count)
+        last_lines(&self.folder, RECORD, count)
+    }
+
+    /// Gives the last lines about what was signed and refused, the newest at the end.
+    ///
+    /// # Errors
+    /// [`Refused::Storage`].
+    pub fn request_lines(&self, count: usize) -> Result<Vec<String>, Refused> {
+        last_lines(&self.folder, REQUESTS, count)
     }
 }

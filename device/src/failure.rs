@@ -169,6 +169,13 @@ fn explain(status: StatusCode, said: &str) -> (Kind, String) {
             Kind::Forbidden,
             format!("this token may not do that ({said}): get one for the project of this device"),
         ),
+        // The portal's own words when it is asked for a key that it no longer signs with.
+        StatusCode::NOT_FOUND if said.contains("no such project key") => (
+            Kind::NotFound,
+            "the project's key was replaced, and this device knows only the old one: give it the \
+             new bundle, which `gatehouse project keys PROJECT` writes, with --keys"
+                .to_owned(),
+        ),
         StatusCode::NOT_FOUND => (
             Kind::NotFound,
             format!(

@@ -1,6 +1,9 @@
 //! How the portal stands with its co-signer, on the page of a project's keys.
 
-use gatehouse_types::manifest::{CoSignerKind, CoSignerState, CoSignerStatus};
+use gatehouse_types::{
+    firmware::{Release, ReleaseState},
+    manifest::{CoSignerKind, CoSignerState, CoSignerStatus},
+};
 use leptos::prelude::*;
 use uuid::Uuid;
 
@@ -72,35 +75,55 @@ pub(super) fn in_its_words(detail: &str) -> Option<impl IntoView + use<>> {
 }
 
 /// What whoever runs the co-signer needs to let this portal in.
-pub(super) fn trust_section(status: &CoSignerStatus, project_id: Uuid) -> impl IntoView + use<> {
+pub(super) fn trust_section(
+    status: &CoSignerStatus,
+    project_id: Uuid,
+    releases: &[Release],
+) -> impl IntoView + use<> {
     let texts = &PageContext::current().messages().keys;
-    let commands = "gatehouse-cosigner approver add NAME\n\
-        gatehouse-cosigner trust portal --key portal.pem --approval";
-    let options = fill(texts.trust_options, &[("id", &project_id.to_string())]);
+    let needs_older = need_older(releases);
+    let older_flag = if needs_older { " --older-releases" } else { "" };
+    let commands = format!(
+        "gatehouse-cosigner approver add NAME\n\
+        gatehouse-cosigner trust portal --key portal.pem --project {project_id} --approval{older_flag}"
+    );
+    let older = needs_older.then(|| view! { <p>{texts.trust_older}</p> });
     let identity = status.identity_pem.clone();
     view! {
         <Section title=texts.trust_title>
             <p>{texts.trust_hint}</p>
             <CodeBlock label=texts.identity text=identity copy=true />
             <CodeBlock label=texts.trust_command text=commands copy=true />
-            <p>{options}</p>
+            {older}
+            <p>{texts.trust_options}</p>
         </Section>
     }
 }
 
+/// Tells whether some devices stay with an older release while others get a newer one.
+fn need_older(releases: &[Release]) -> bool {
+    let alive = |release: &&Release| release.state != ReleaseState::Withdrawn;
+    let alive: Vec<_> = releases.iter().filter(alive).collect();
+    let is_stepped = alive.iter().any(|release| release.min_version.is_some());
+    is_stepped
+        || alive
+            .iter()
+            .any(|release| release.channel != alive[0].channel)
+}
+
 #[cfg(test)]
 mod tests {
-    use gatehouse_types::Timestamp;
+    use gatehouse_types::{Timestamp, rollout::Channel};
 
     use super::*;
     use crate::{
         context::{PageContext, tests::context},
         i18n::Lang,
-        pages::firmware_tests::{assert_sound, render},
+        pages::firmware_tests::{assert_sound, demo_release, render},
     };
 
-    fn section(kind: CoSignerKind, state: CoSignerState, detail: &str, lang: Lang) -> String {
-        let status = CoSignerStatus {
+    fn status(kind: CoSignerKind, state: CoSignerState, detail: &str) -> CoSignerStatus {
+        CoSignerStatus {
             kind,
             url: (kind == CoSignerKind::Service).then(|| "https://second.example".to_owned()),
             server_id: "0b7a".to_owned(),
@@ -108,7 +131,11 @@ mod tests {
             state,
             since: Timestamp(1_763_719_200_000),
             detail: detail.to_owned(),
-        };
+        }
+    }
+
+    fn section(kind: CoSignerKind, state: CoSignerState, detail: &str, lang: Lang) -> String {
+        let status = status(kind, state, detail);
         let page = PageContext {
             lang,
             ..context("")
@@ -154,6 +181,41 @@ mod tests {
             assert!(html.contains("2025-11-21 10:00 UTC"), "{html}");
             assert!(html.contains(deed), "{word}");
             assert!(html.contains("Off by &lt;200&gt; s."), "{html}");
+        }
+    }
+
+    #[test]
+    fn the_trust_command_names_the_project_and_what_its_releases_need() {
+        let published = || demo_release(ReleaseState::Published);
+        let beta = |state| Release {
+            channel: Channel::Beta,
+            ..demo_release(state)
+        };
+        let stepped = Release {
+            min_version: Some("1.0.0".to_owned()),
+            ..published()
+        };
+        for (releases, older) in [
+            (vec![], false),
+            (vec![published(), published()], false),
+            (vec![published(), beta(ReleaseState::Withdrawn)], false),
+            (vec![published(), beta(ReleaseState::Published)], true),
+            (vec![stepped], true),
+        ] {
+            let status = status(CoSignerKind::Service, CoSignerState::Refused, "");
+            let id = Uuid::from_u128(9);
+            let html = render(context(""), || trust_section(&status, id, &releases));
+            assert_sound(&html);
+            assert!(
+                html.contains(&format!("--project {id} --approval")),
+                "{html}"
+            );
+            assert_eq!(
+                html.contains("--approval --older-releases"),
+                older,
+                "{html}"
+            );
+            assert_eq!(html.contains("stepping stones"), older, "{html}");
         }
     }
 

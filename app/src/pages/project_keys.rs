@@ -3,7 +3,8 @@
 use gatehouse_core::{Error, Result};
 use gatehouse_manifest::PublicKey;
 use gatehouse_types::{
-    firmware::Project,
+    PageQuery,
+    firmware::{Project, Release},
     manifest::{CoSignerStatus, ProjectKey, ProjectKeys as Bundle},
 };
 use leptos::prelude::*;
@@ -30,6 +31,7 @@ struct Found {
     /// Missing while the co-signer never told its keys.
     bundle: Option<Bundle>,
     cosigner: CoSignerStatus,
+    releases: Vec<Release>,
 }
 
 /// The keys of a project.
@@ -46,11 +48,16 @@ async fn load(visit: &Visit, name: &str) -> Result<Found> {
         Err(Error::NotCoSigned { .. }) => None,
         told => Some(told?),
     };
+    let newest = PageQuery {
+        limit: Some(500),
+        after: None,
+    };
     Ok(Found {
         project: firmware.project(actor, name)?,
         own: firmware.keys_in_force(actor, name).await?.keys,
         bundle,
         cosigner: firmware.cosigner_status(actor).await?,
+        releases: firmware.list_releases(actor, name, &newest)?.items,
     })
 }
 
@@ -61,6 +68,7 @@ fn show(found: Found) -> impl IntoView {
         own,
         bundle,
         cosigner,
+        releases,
     } = found;
     let title = fill(texts.title, &[("project", &project.title)]);
     let up = (
@@ -74,7 +82,7 @@ fn show(found: Found) -> impl IntoView {
             .into_any(),
     };
     let replacing = replacing(&project, &own, texts);
-    let trust = trust_section(&cosigner, project.id);
+    let trust = trust_section(&cosigner, project.id, &releases);
     view! {
         <Page title=title intro=texts.intro back=up>
             <IslandScripts />
@@ -311,6 +319,7 @@ MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt
                 since: Timestamp(0),
                 detail: String::new(),
             },
+            releases: Vec::new(),
         };
         let html = render(context(""), || show(found));
         assert_sound(&html);

@@ -138,11 +138,13 @@ fn told(code: &str, texts: &'static Texts) -> (Tone, &'static str, Option<&'stat
         CoSignerWord::SIGNED => return (Tone::Good, texts.signed, None),
         CoSignerWord::UNREACHABLE => (Tone::Bad, texts.unreachable, texts.unreachable_hint),
         CoSignerWord::CLOCK => (Tone::Warn, texts.clock, texts.clock_hint),
-        "awaits_approval" => (Tone::Busy, texts.awaits, texts.awaits_hint),
+        "awaits_approval" | "counter_leaps" => (Tone::Busy, texts.awaits, texts.awaits_hint),
         "revoked" => (Tone::Bad, texts.revoked, texts.revoked_hint),
         "unknown_portal" | "wrong_key" => (Tone::Bad, texts.refused, texts.unknown_hint),
         "wrong_project" => (Tone::Bad, texts.refused, texts.project_hint),
-        "counter_fell" | "other_image" => (Tone::Bad, texts.refused, texts.counter_hint_refused),
+        "counter_fell" | "other_image" | "other_rules" => {
+            (Tone::Bad, texts.refused, texts.counter_hint_refused)
+        }
         "too_many" => (Tone::Warn, texts.refused, texts.too_many_hint),
         "outside_hours" => (Tone::Warn, texts.refused, texts.hours_hint),
         _ => (Tone::Bad, texts.refused, texts.refused_hint),

@@ -40,8 +40,8 @@ fn everything_in_it_is_the_owners_alone() {
     sender.ask(&home.cosigner, &claims(1)).expect("signs");
     let mode = |path: &Path| fs::metadata(path).expect("is there").permissions().mode() & 0o777;
     let files = files_in(&home.path());
-    // Key, portal, project, rate, approvers, record, lock.
-    assert_eq!(files.len(), 7, "{files:?}");
+    // Key, portal, project, rate, approvers, record, requests, lock.
+    assert_eq!(files.len(), 8, "{files:?}");
     for file in &files {
         assert_eq!(mode(file), 0o600, "{file:?}");
         assert_eq!(mode(file.parent().expect("a folder")), 0o700, "{file:?}");

@@ -1,5 +1,7 @@
 //! The co-signer from outside: as a library with a clock of the test's, and as running processes.
 
+mod commands;
+mod floods;
 mod folder;
 mod harness;
 mod limits;

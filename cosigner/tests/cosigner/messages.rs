@@ -153,6 +153,75 @@ fn other_messages_are_signed_where_the_owner_said_so() {
 }
 
 #[test]
+fn plain_messages_never_go_past_a_second_person() {
+    let (home, sender) = (Home::make(), Sender::new(7));
+    home.trust(&sender, |portal| portal.plain_messages = true);
+    let path = home
+        .path()
+        .join(format!("portals/{}.json", sender.server_id));
+    let text = std::fs::read_to_string(&path).expect("reads");
+    let both = text.replace(r#""needs_approval":false"#, r#""needs_approval":true"#);
+    assert_ne!(both, text);
+    // By hand, since `trust` does not write the two together.
+    std::fs::write(&path, &both).expect("writes");
+    let greeting = json!({"message": "good morning"});
+    let body = Manifest::sign(&greeting, &sender.server_id, &sender.key).to_string();
+    let answer = sender.send(&home.another(), &body, NOW_S);
+    assert_eq!(answer, Err(Refused::NoManifest));
+    let portal: Portal = serde_json::from_str(&both).expect("a portal");
+    let words = home.cosigner.trust(&portal).expect_err("refuses");
+    assert!(words.contains("approval"), "{words}");
+}
+
+#[test]
+fn a_release_is_of_a_form_that_can_be_compared_by_eye() {
+    let (home, sender) = (Home::make(), Sender::new(7));
+    home.trust(&sender, |_| ());
+    let good = Claims {
+        project: "p".repeat(100),
+        version: "v".repeat(100),
+        min_version: Some("m".repeat(100)),
+        hardware: vec!["h".repeat(64); 16],
+        ..claims(1)
+    };
+    let wrong = [
+        Claims {
+            sha256: "A".repeat(64),
+            ..good.clone()
+        },
+        Claims {
+            sha256: "a".repeat(63),
+            ..good.clone()
+        },
+        Claims {
+            project: "p".repeat(101),
+            ..good.clone()
+        },
+        Claims {
+            version: "v".repeat(101),
+            ..good.clone()
+        },
+        Claims {
+            min_version: Some("m".repeat(101)),
+            ..good.clone()
+        },
+        Claims {
+            hardware: vec!["h".into(); 17],
+            ..good.clone()
+        },
+        Claims {
+            hardware: vec!["h".repeat(65)],
+            ..good.clone()
+        },
+    ];
+    for claims in &wrong {
+        let answer = sender.ask(&home.cosigner, claims);
+        assert_eq!(code(&answer), "bad_release", "{claims:?}");
+    }
+    assert_eq!(code(&sender.ask(&home.cosigner, &good)), "signed");
+}
+
+#[test]
 fn only_a_p256_key_is_a_portals_identity() {
     let home = Home::make();
     let private = Sender::new(7).key;

@@ -70,7 +70,7 @@ impl Place {
     }
 
     /// Runs a command that has to fail and gives what it complained.
-    fn fail(&self, arguments: &[&str]) -> String {
+    pub(crate) fn fail(&self, arguments: &[&str]) -> String {
         let output = self.output(arguments);
         assert!(!output.status.success(), "{arguments:?}");
         String::from_utf8(output.stderr).expect("text")
@@ -282,7 +282,8 @@ fn another_process_trusts_approves_and_revokes_while_it_runs() {
     assert_eq!(code(), "revoked");
     assert!(place.run(&["portals"]).contains("REVOKED"));
     assert_eq!(service.terminate(), Some(0));
-    let record = place.run(&["audit", "--last", "50"]);
+    let audit = place.run(&["audit", "--last", "50"]);
+    let record = audit + &place.run(&["requests", "--last", "50"]);
     for event in [
         "trusted",
         "asked",

@@ -105,6 +105,11 @@ fn a_second_person_approves_what_the_first_one_published() {
         Err(Refused::AwaitsApproval),
         "and for its terms"
     );
+    approve("grace", PASSWORD).expect("approves the terms");
+    assert_eq!(code(&ask(&bolder)), "signed");
+    let last = desk.audit_lines(1).expect("reads").concat();
+    assert!(last.contains(r#""event":"changed""#), "{last}");
+    assert!(last.contains("allow_downgrade true"), "{last}");
 }
 
 #[test]
@@ -174,7 +179,9 @@ fn the_record_tells_who_did_what() {
         .retire(PROJECT, NOW_S * 1000)
         .expect("retires");
     home.cosigner.close(NOW_S * 1000).expect("writes");
-    let lines = home.cosigner.audit_lines(100).expect("reads");
+    let cosigner = &home.cosigner;
+    let lines = [cosigner.audit_lines(100), cosigner.request_lines(100)];
+    let lines = lines.map(|log| log.expect("reads")).concat();
     let events: Vec<String> = lines
         .iter()
         .map(|line| {
@@ -190,13 +197,14 @@ fn the_record_tells_who_did_what() {
         "trusted",
         "approver_added",
         "asked",
-        "refused",
         "approved",
         "released",
-        "signed",
         "revoked",
         "rotated",
         "retired",
+        // The log of requests.
+        "refused",
+        "signed",
         "signed 4",
     ];
     assert_eq!(events, expected);

@@ -136,7 +136,7 @@ fn a_portal_has_so_many_signatures_an_hour_also_over_a_restart() {
     let full = Err(Refused::TooMany { retry_after_s });
     assert_eq!(sender.ask(&home.cosigner, &claims(1)), full);
     assert_eq!(sender.ask(&home.another(), &claims(1)), full);
-    // What is refused for another reason does not count, and a new release is not noted.
+    // A new release is not noted either.
     assert_eq!(sender.ask(&home.cosigner, &claims(2)), full);
     let later_s = NOW_S + 3600;
     let claims = crate::harness::claims_at(1, later_s);

@@ -26,4 +26,4 @@ pub mod upkeep;
 
 pub use actor::Actor;
 pub use error::{Error, Result, Source};
-pub use portal::{Portal, Settings};
+pub use portal::{Portal, Settings, project_key_secrets};

@@ -52,11 +52,8 @@ impl Portal {
     /// When a key cannot be made.
     pub fn new(ports: Ports, settings: &Settings) -> Result<Arc<Self>> {
         let key = |purpose: &str| derive_key(&settings.secret, purpose);
-        let apart = settings.project_key_secret.as_deref();
-        let apart = apart.map(|secret| derive_key(secret.trim().as_bytes(), "project keys"));
-        // Keys from before there was a secret of their own still open.
-        let project_key_secrets = apart.into_iter().chain([key("project keys")]);
-        let project_key_secrets: Vec<[u8; 32]> = project_key_secrets.collect::<Result<_>>()?;
+        let project_key_secrets =
+            project_key_secrets(&settings.secret, settings.project_key_secret.as_deref())?;
         let audit = Audit::new(ports.clone());
         Ok(Arc::new(Self {
             identity: Identity::new(ports.clone(), audit.clone(), &key("api token")?)?,
@@ -112,6 +109,21 @@ impl Portal {
 }
 
 /// One secret, many keys that tell nothing of each other (RFC 5869).
+/// Derives what the private keys of projects are sealed with: the first seals, any of them opens.
+///
+/// `secret` is the portal's own, `apart` the one that is set for these keys alone.
+///
+/// # Errors
+/// When a key cannot be made.
+pub fn project_key_secrets(secret: &[u8; 32], apart: Option<&str>) -> Result<Vec<[u8; 32]>> {
+    // Keys from before there was a secret of their own still open.
+    let secrets = apart.map(|apart| apart.trim().as_bytes());
+    let secrets = secrets.into_iter().chain([secret.as_slice()]);
+    secrets
+        .map(|secret| derive_key(secret, "project keys"))
+        .collect()
+}
+
 fn derive_key(secret: &[u8], purpose: &str) -> Result<[u8; 32]> {
     let mut key = [0; 32];
     Hkdf::<Sha256>::new(Some(b"gatehouse"), secret)

@@ -307,7 +307,8 @@ pub struct Update {
     pub sha256: String,
     /// 32 hex digits.
     pub md5: String,
-    /// Where its two-signature manifest is; `null` in this version.
+    /// Where the manifest with both signatures is, absolute, with the same token; `null` where the
+    /// asker is no device or has nothing to install.
     pub manifest_url: Option<String>,
     /// Ask again after this many seconds; differs a little from answer to answer.
     pub next_poll_s: u64,

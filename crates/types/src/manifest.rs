@@ -160,6 +160,8 @@ impl CoSignerWord {
     pub const SIGNED: &'static str = "signed";
     /// The code of a manifest that never reached the co-signer.
     pub const UNREACHABLE: &'static str = "unreachable";
+    /// The code of a release of which the portal itself can make no manifest.
+    pub const UNSIGNABLE: &'static str = "unsignable";
     /// The code of a manifest that clocks too far apart kept from being signed.
     pub const CLOCK: &'static str = "clock";
 }

@@ -314,3 +314,17 @@ async fn an_image_whose_checksum_alone_is_another() {
     bench.signs_next(|claims| claims.checksum ^= 1);
     refuses_fetched(&bench, "image_differs").await;
 }
+
+#[tokio::test]
+async fn a_device_whose_project_key_was_retired_is_told_to_get_the_new_bundle() {
+    let bench = Bench::with([]).await;
+    let problem = r#"{"code":"not_found","detail":"There is no such project key."}"#;
+    bench.serves_next((StatusCode::NOT_FOUND, problem));
+    let failure = bench.update().await.unwrap_err();
+    assert_eq!(failure.kind(), Kind::NotFound);
+    let sentence = failure.to_string();
+    assert!(sentence.contains("key was replaced"), "{sentence}");
+    assert!(sentence.contains("new bundle"), "{sentence}");
+    assert!(!sentence.contains("--url"), "{sentence}");
+    assert_eq!(fs::read(bench.target()).unwrap(), OLD_CONTENT);
+}

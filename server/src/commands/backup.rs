@@ -55,10 +55,39 @@ pub(super) async fn backup(config: &Config, file: &Path) -> Result<(), Refusal> 
         written.images,
         written.image_bytes
     );
-    println!(
-        "It contains secrets: whoever reads it can act as this portal. Keep it where only you can read it."
-    );
+    for line in about_keys(config, &written) {
+        println!("{line}");
+    }
     complain_of(&written.left_out, file)
+}
+
+/// Says which keys are inside, which are not, and what that means for the file.
+fn about_keys(config: &Config, written: &Written) -> Vec<String> {
+    let keys = written.project_keys;
+    let mut lines = Vec::new();
+    let holder = if config.project_key_secret.is_some() {
+        lines.push(format!(
+            "Inside: {keys} project keys, the secret of the portal (keys/secret.bin), and the identity key by which a co-signer knows the portal (keys/identity.pem)."
+        ));
+        lines.push("NOT inside: firmware.project_key_secret, which opens the project keys made since it was set. Keep it beside this file, at another place; a portal restored without it cannot sign with them.".into());
+        "whoever holds this file and that secret"
+    } else {
+        lines.push(format!(
+            "Inside: {keys} project keys and what opens them (keys/secret.bin), and the identity key by which a co-signer knows the portal (keys/identity.pem)."
+        ));
+        "whoever holds this file"
+    };
+    let power = match &config.cosigner {
+        CoSignerAt::InProcess { .. } => {
+            lines.push("Inside: the co-signer's private keys, for it runs in the portal.".into());
+            "can sign what every device installs"
+        }
+        CoSignerAt::Service(_) => "can sign for the projects, and ask the co-signer as this portal",
+    };
+    lines.push(format!(
+        "That means: {holder} {power}. Keep it like a key, where only you can read it."
+    ));
+    lines
 }
 
 /// The backup is worth having all the same, but whoever called it must not take it for whole.
@@ -83,6 +112,7 @@ struct Written {
     database_bytes: u64,
     images: usize,
     image_bytes: u64,
+    project_keys: usize,
     /// In words, what did not.
     left_out: Vec<String>,
 }
@@ -92,7 +122,9 @@ async fn write(config: &Config, scratch: &Scratch) -> Result<Written, Refusal> {
     let secret = existing_secret(&config.data_dir)?;
     let snapshot = scratch.snapshot();
     copy_database(config, &snapshot).await?;
-    let images = images_of(&snapshot).await?;
+    let catalog = catalog_of(&snapshot).await?;
+    let project_keys = catalog.project_keys.len();
+    let images = images_of(catalog);
     let blobs = FileBlobs::open(&config.blob_dir).map_err(refuse)?;
 
     let mut writer = Writer::create(&scratch.backup())?;
@@ -101,7 +133,10 @@ async fn write(config: &Config, scratch: &Scratch) -> Result<Written, Refusal> {
         let bytes = fs::read(&path).map_err(|error| unreadable(&path, &error))?;
         add_key(&mut writer, &part, bytes).await?;
     }
-    let mut written = Written::default();
+    let mut written = Written {
+        project_keys,
+        ..Written::default()
+    };
     for image in images.values() {
         match add_image(&mut writer, &blobs, image).await {
             Ok(()) => {
@@ -198,17 +233,21 @@ impl fmt::Display for NamedImage {
     }
 }
 
-/// Every image that a release of the snapshot names, by its SHA-256.
-async fn images_of(snapshot: &Path) -> Result<BTreeMap<String, NamedImage>, Refusal> {
+async fn catalog_of(snapshot: &Path) -> Result<CatalogRows, Refusal> {
     let store = StoreHandle::connect(&format!("sqlite:{}", snapshot.display()))
         .await
         .map_err(refuse)?;
     store.check_version().await.map_err(refuse)?;
     let rows = store.store().load_catalog(SystemClock.now_ms()).await;
     store.close().await;
+    rows.map_err(refuse)
+}
+
+/// Every image that a release of the snapshot names, by its SHA-256.
+fn images_of(catalog: CatalogRows) -> BTreeMap<String, NamedImage> {
     let CatalogRows {
         projects, releases, ..
-    } = rows.map_err(refuse)?;
+    } = catalog;
     let names: HashMap<Uuid, String> = projects
         .into_iter()
         .map(|project| (project.id, project.name))
@@ -229,7 +268,7 @@ async fn images_of(snapshot: &Path) -> Result<BTreeMap<String, NamedImage>, Refu
             release.version, release.file_name
         ));
     }
-    Ok(images)
+    images
 }
 
 async fn add_image(

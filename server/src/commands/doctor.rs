@@ -17,7 +17,7 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject};
 
-use super::{existing_secret, refuse, sqlite_file};
+use super::{existing_secret, project_key_seals::Seals, refuse, sqlite_file};
 use crate::{
     config::{CoSignerAt, Config, TlsFiles},
     cosigner,
@@ -93,6 +93,7 @@ async fn examine(config: &Config) -> Vec<Finding> {
         ),
     ];
     findings.push(cosigner(config).await);
+    findings.extend(keys_left_here(config));
     findings.extend(database(config).await);
     findings.extend(
         config
@@ -162,6 +163,24 @@ async fn cosigner(config: &Config) -> Finding {
     }
 }
 
+/// Both signatures from one host are what a co-signer elsewhere is there to prevent.
+fn keys_left_here(config: &Config) -> Option<Finding> {
+    let CoSignerAt::Service(service) = &config.cosigner else {
+        return None;
+    };
+    let folder = config.data_dir.join("cosigner/keys");
+    let holds_keys = fs::read_dir(&folder).is_ok_and(|mut inside| inside.next().is_some());
+    holds_keys.then(|| Finding::new(
+        Grade::Warning,
+        format!(
+            "The co-signer {} signs, but {} holds private keys of a co-signer: whoever breaks in here could sign for both. Move {} to the co-signer's host if its keys are these, then remove it here.",
+            service.url,
+            folder.display(),
+            config.data_dir.join("cosigner").display()
+        ),
+    ))
+}
+
 async fn database(config: &Config) -> Vec<Finding> {
     // Connecting would make the file.
     if let Some(file) = sqlite_file(config).filter(|file| !file.is_file()) {
@@ -175,12 +194,12 @@ async fn database(config: &Config) -> Vec<Finding> {
         Ok(store) => store,
         Err(error) => return vec![Finding::of(Err(refuse(error)))],
     };
-    let findings = inside_database(&store, &config.blob_dir).await;
+    let findings = inside_database(&store, config).await;
     store.close().await;
     findings
 }
 
-async fn inside_database(store: &StoreHandle, blob_dir: &Path) -> Vec<Finding> {
+async fn inside_database(store: &StoreHandle, config: &Config) -> Vec<Finding> {
     let schema = match schema(store).await {
         Ok(schema) => schema,
         Err(refusal) => return vec![Finding::of(Err(refusal))],
@@ -197,10 +216,20 @@ async fn inside_database(store: &StoreHandle, blob_dir: &Path) -> Vec<Finding> {
             .unwrap_or_else(|refusal| Finding::of(Err(refusal))),
     );
     findings.extend(
-        images(rows.as_ref(), blob_dir)
+        images(rows.as_ref(), &config.blob_dir)
             .await
             .unwrap_or_else(|refusal| vec![Finding::of(Err(refusal))]),
     );
+    // Without the signing secret there is a line already.
+    if existing_secret(&config.data_dir).is_ok() {
+        let seals = Seals::try_all(config, rows.as_ref()).await;
+        findings.push(Finding::of(seals.and_then(|seals| {
+            let opens = format!("Project keys: {}, all open.", seals.keys);
+            seals
+                .complaint()
+                .map_or(Ok(opens), |complaint| Err(Refusal::new(complaint)))
+        })));
+    }
     findings
 }
 

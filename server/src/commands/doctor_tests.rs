@@ -99,6 +99,10 @@ async fn nothing_is_wrong_with_a_furnished_installation_even_while_it_is_open() 
         "{lines:#?}"
     );
     assert!(
+        lines.contains(&"ok       Project keys: 1, all open.".into()),
+        "{lines:#?}"
+    );
+    assert!(
         lines.contains(&"ok       Images: 1, all in place and whole.".into()),
         "{lines:#?}"
     );
@@ -183,6 +187,7 @@ async fn a_cosigner_that_lost_its_keys_or_does_not_answer_is_a_problem() {
     let here = config(&home, Flags::default());
     furnish(&here).await;
     let folder = home.path().join("data/cosigner");
+    let left = folder.join("keys");
     fs::rename(&folder, home.path().join("elsewhere")).expect("moves it");
     let lines = complaints(&here).await;
     assert_begin(&lines, &["problem  The co-signer's folder"]);
@@ -200,7 +205,14 @@ async fn a_cosigner_that_lost_its_keys_or_does_not_answer_is_a_problem() {
     ]);
     let moved = Config::load(&Flags::default(), &moved, |path| fs::read_to_string(path));
     let expected = format!("problem  The co-signer {url} cannot be reached");
-    assert_begin(&complaints(&moved.expect("loads")).await, &[&expected]);
+    let moved = moved.expect("loads");
+    assert_begin(&complaints(&moved).await, &[&expected]);
+
+    fs::create_dir_all(&left).expect("makes it");
+    assert_begin(&complaints(&moved).await, &[&expected]);
+    fs::write(left.join("lamp.pem"), "a private key").expect("writes");
+    let warning = format!("warning  The co-signer {url} signs, but {}", left.display());
+    assert_begin(&complaints(&moved).await, &[&expected, &warning]);
 }
 
 #[tokio::test]

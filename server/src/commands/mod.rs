@@ -9,6 +9,7 @@ mod health;
 mod import;
 mod import_names;
 mod project;
+mod project_key_seals;
 mod restore;
 mod router;
 mod serve;

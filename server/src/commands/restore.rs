@@ -11,6 +11,7 @@ use gatehouse_storage::{FileBlobs, StoreHandle};
 
 use super::{
     backup_file::{Part, Reader},
+    project_key_seals::Seals,
     refuse, sqlite_file, sync_folder_of, unless_stopped,
 };
 use crate::{
@@ -28,15 +29,29 @@ pub(super) async fn restore(config: &Config, file: &Path) -> Result<(), Refusal>
 
     target.refuse_unless_empty()?;
     let _lock = composition::open_data_dir(config)?;
-    let written = unless_stopped(write(file, &target)).await;
+    let written = unless_stopped(write(config, file, &target)).await;
     if written.is_err() {
         target.clear();
     }
-    let Restored { images, missing } = written?;
+    let Restored {
+        images,
+        missing,
+        left_out,
+        shut_keys,
+    } = written?;
     println!(
         "Restored the database, {images} images and the keys into {}. Start the portal with gatehouse serve.",
         target.data_dir.display()
     );
+    if let (CoSignerAt::Service(service), 1..) = (&config.cosigner, left_out) {
+        println!(
+            "Left in the backup: {left_out} files of the co-signer that ran inside the portal, private keys among them. cosigner.url is set, so {} signs. If it does not have these keys, devices that know them take no release from it: restore without cosigner.url elsewhere, and move that cosigner folder to its host.",
+            service.url
+        );
+    }
+    if let Some(complaint) = shut_keys {
+        println!("{complaint}");
+    }
     for sha256 in &missing {
         println!("Not in the backup: the image {sha256}.");
     }
@@ -52,7 +67,8 @@ pub(super) async fn restore(config: &Config, file: &Path) -> Result<(), Refusal>
 struct Target<'a> {
     data_dir: &'a Path,
     blob_dir: &'a Path,
-    cosigner_dir: PathBuf,
+    /// None where another host co-signs: both halves of a signature do not belong on one.
+    cosigner_dir: Option<PathBuf>,
     database: &'a Path,
 }
 
@@ -64,17 +80,23 @@ impl<'a> Target<'a> {
         Ok(Self {
             data_dir: &config.data_dir,
             blob_dir: &config.blob_dir,
-            // With a co-signer elsewhere they wait here until somebody needs them.
             cosigner_dir: match &config.cosigner {
-                CoSignerAt::InProcess { dir } => dir.clone(),
-                CoSignerAt::Service(_) => config.data_dir.join("cosigner"),
+                CoSignerAt::InProcess { dir } => Some(dir.clone()),
+                CoSignerAt::Service(_) => None,
             },
             database,
         })
     }
 
+    /// The data folder last: the others may lie in it.
+    fn folders(&self) -> impl Iterator<Item = &Path> {
+        let cosigner_dir = self.cosigner_dir.as_deref();
+        let before = cosigner_dir.into_iter().chain([self.blob_dir]);
+        before.chain([self.data_dir])
+    }
+
     fn refuse_unless_empty(&self) -> Result<(), Refusal> {
-        for folder in [self.data_dir, self.blob_dir, &self.cosigner_dir] {
+        for folder in self.folders() {
             let shown = folder.display();
             match fs::read_dir(folder).map(|mut inside| inside.next().is_none()) {
                 Ok(true) => {}
@@ -113,7 +135,7 @@ impl<'a> Target<'a> {
             name.push(suffix);
             tell(&PathBuf::from(&name), fs::remove_file(&name));
         }
-        for folder in [self.blob_dir, &self.cosigner_dir, self.data_dir] {
+        for folder in self.folders() {
             tell(folder, empty(folder));
         }
     }
@@ -146,26 +168,33 @@ struct Restored {
     images: usize,
     /// The addresses of images that the database names and the backup did not hold.
     missing: Vec<String>,
+    /// How many of the co-signer's files have no place here.
+    left_out: usize,
+    /// What is wrong with the seals of the projects' keys, if anything is.
+    shut_keys: Option<String>,
 }
 
-async fn write(file: &Path, target: &Target<'_>) -> Result<Restored, Refusal> {
+async fn write(config: &Config, file: &Path, target: &Target<'_>) -> Result<Restored, Refusal> {
     let blobs = FileBlobs::open(target.blob_dir).map_err(refuse)?;
     let unfinished = target.unfinished_database();
     let mut reader = Reader::open(file)?;
-    let mut images = HashSet::new();
+    let (mut images, mut left_out) = (HashSet::new(), 0);
     while let Some(part) = reader.next_entry()? {
         match part {
             Part::Database => write_file(&mut reader, &unfinished)?,
             Part::Secret => write_key(&mut reader, &target.data_dir.join("keys/secret.bin"))?,
             Part::Identity => write_key(&mut reader, &target.data_dir.join("keys/identity.pem"))?,
-            Part::CoSigner(name) => write_key(&mut reader, &target.cosigner_dir.join(name))?,
+            Part::CoSigner(name) => match &target.cosigner_dir {
+                Some(folder) => write_key(&mut reader, &folder.join(name))?,
+                None => left_out += 1,
+            },
             Part::Blob(sha256) => {
                 write_blob(&mut reader, &blobs).await?;
                 images.insert(sha256);
             }
         }
     }
-    let mut missing = named_images(&unfinished).await?;
+    let (mut missing, shut_keys) = look_into(config, &unfinished).await?;
     missing.retain(|sha256| !images.contains(sha256));
     fs::rename(&unfinished, target.database)
         .and_then(|()| sync_folder_of(target.database))
@@ -173,6 +202,8 @@ async fn write(file: &Path, target: &Target<'_>) -> Result<Restored, Refusal> {
     Ok(Restored {
         images: images.len(),
         missing,
+        left_out,
+        shut_keys,
     })
 }
 
@@ -211,16 +242,31 @@ async fn write_blob(reader: &mut Reader, blobs: &FileBlobs) -> Result<(), Refusa
     upload.finish().await.map_err(refuse)
 }
 
-/// Lists the images that the database names; one that a newer portal wrote is refused.
-async fn named_images(database: &Path) -> Result<Vec<String>, Refusal> {
+/// Lists the images that the database names, and says if projects' keys stay shut; a database that
+/// a newer portal wrote is refused.
+async fn look_into(
+    config: &Config,
+    database: &Path,
+) -> Result<(Vec<String>, Option<String>), Refusal> {
     let store = StoreHandle::connect(&format!("sqlite:{}", database.display()))
         .await
         .map_err(refuse)?;
     let checked = store.check_version().await.map_err(refuse);
     // Of the catalogue only this can be asked whatever the schema's age.
     let named = store.store().artifact_addresses().await.map_err(refuse);
+    let shut_keys = shut_keys(config, &store).await;
     store.close().await;
-    checked.and(named)
+    checked?;
+    Ok((named?, shut_keys?))
+}
+
+async fn shut_keys(config: &Config, store: &StoreHandle) -> Result<Option<String>, Refusal> {
+    // An older schema may lack the keys; doctor looks after it was brought up to date.
+    if store.applied_migration().await.map_err(refuse)? != Some(store.newest_migration()) {
+        return Ok(None);
+    }
+    let seals = Seals::try_all(config, store.store().as_ref()).await?;
+    Ok(seals.complaint())
 }
 
 fn not_written(path: &Path, error: &io::Error) -> Refusal {

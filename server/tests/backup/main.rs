@@ -2,6 +2,7 @@
 //! not as it was written.
 
 mod home;
+mod keys;
 mod refused;
 
 use std::{fs, net::Ipv4Addr, os::unix::fs::PermissionsExt, path::PathBuf};

@@ -79,8 +79,11 @@ async fn nobody_learns_keys_that_the_co_signer_never_told() {
         .await;
     assert!(matches!(keys, Err(Error::NotCoSigned { .. })), "{keys:?}");
     house.cosigner.fails_with(None);
+    house.pass_ms(MINUTE_MS);
     trusted(&house, &lamp.actor).await;
     house.cosigner.refuses("revoked", None);
+    trusted(&house, &lamp.actor).await;
+    house.pass_ms(MINUTE_MS);
     let keys = house
         .portal
         .firmware

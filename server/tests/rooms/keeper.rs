@@ -183,6 +183,7 @@ async fn a_session_that_is_closed_while_it_opens_leaves_no_open_door() {
         let held = hold(&house.router);
         let opening = house.spawn_open();
         let pending = house.wait_for_pending().await;
+        house.router.is_waited_for().await;
         house
             .portal
             .access

@@ -87,6 +87,7 @@ async fn a_right_that_is_taken_away_while_a_session_opens_takes_it_along() {
         let held = house.router.hold_next();
         let opening = house.spawn_open();
         house.wait_for_pending().await;
+        house.router.is_waited_for().await;
         house.take_away(right).await;
         drop(held);
         let answer = opening.await.expect("no panic");
@@ -105,6 +106,7 @@ async fn a_right_that_went_before_the_row_was_written_takes_the_session_along() 
         let held = house.router.hold_next();
         let opening = house.spawn_open();
         house.wait_for_pending().await;
+        house.router.is_waited_for().await;
         house.take_away_unseen(right).await;
         drop(held);
         let answer = opening.await.expect("no panic");

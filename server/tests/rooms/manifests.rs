@@ -11,6 +11,7 @@ use gatehouse_types::{
     Timestamp,
     firmware::{ApproveRelease, ProjectChange, ReportState},
     manifest::ReleaseSigning,
+    manifest::{CoSignerState, CoSignerWord},
     rollout::RolloutPlan,
 };
 use serde_json::json;
@@ -341,4 +342,49 @@ async fn a_co_signer_that_was_silent_is_shown_what_it_missed_in_order() {
     house.portal.firmware.present_publications().await;
     house.portal.firmware.present_publications().await;
     assert_eq!(house.cosigner.counters(), [1, 2]);
+}
+
+#[tokio::test]
+async fn what_is_refused_for_a_while_is_not_overtaken() {
+    let (house, lamp) = house_with_release().await;
+    house.release("1.1.0").await;
+    house.cosigner.refuses("outside_hours", None);
+    house.portal.firmware.present_publications().await;
+    let asked = house.cosigner.times_asked();
+    assert_eq!(asked, 1, "the later one would be refused, too");
+
+    house.cosigner.fails_with(None);
+    let too_soon = manifest_with(&house.portal, &lamp, None).await;
+    assert!(
+        matches!(too_soon, Err(Error::NotCoSigned { .. })),
+        "{too_soon:?}"
+    );
+    assert!(house.cosigner.counters().is_empty());
+    house.pass_ms(MINUTE_MS);
+    manifest(&house, &lamp).await.expect("is offered");
+    assert_eq!(house.cosigner.counters(), [1, 2]);
+}
+
+#[tokio::test]
+async fn a_release_that_nobody_approves_holds_up_no_other() {
+    let (house, lamp) = house_with_release().await;
+    house.cosigner.refuses("awaits_approval", None);
+    house.portal.firmware.present_publications().await;
+    house.release("1.1.0").await;
+    house.cosigner.fails_with(None);
+    manifest(&house, &lamp).await.expect("is offered");
+    assert_eq!(house.cosigner.counters(), [2]);
+}
+
+#[tokio::test]
+async fn the_page_of_a_signed_release_tells_that_nothing_is_signed_any_more() {
+    let (house, lamp) = house_with_release().await;
+    manifest(&house, &lamp).await.expect("is offered");
+    let word = signing(&house).co_signer.expect("it was asked");
+    assert_eq!(word.code, CoSignerWord::SIGNED);
+    house.cosigner.refuses("revoked", None);
+    let status = house.portal.firmware.cosigner_status(&house.admin).await;
+    assert_eq!(status.expect("tells").state, CoSignerState::Refused);
+    let word = signing(&house).co_signer.expect("it was asked");
+    assert_eq!(word.code, "revoked");
 }

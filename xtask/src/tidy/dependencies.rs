@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::process;
 
 /// A package, and the ones that must not be among its dependencies or theirs, with the reason.
-const FORBIDDEN: [(&str, &[&str], &str); 5] = [
+const FORBIDDEN: [(&str, &[&str], &str); 7] = [
     (
         "gatehouse-core",
         &["axum", "leptos", "sqlx", "reqwest", "gatehouse-storage"],
@@ -28,6 +28,31 @@ const FORBIDDEN: [(&str, &[&str], &str); 5] = [
         "gatehouse-router-protocol",
         &["axum", "leptos", "sqlx", "reqwest", "gatehouse-core"],
         "the daemon on the router is small and knows nothing of the portal",
+    ),
+    (
+        "gatehouse-manifest",
+        &[
+            "tokio",
+            "axum",
+            "leptos",
+            "sqlx",
+            "reqwest",
+            "gatehouse-types",
+            "gatehouse-core",
+        ],
+        "devices and co-signers check manifests without anything of the portal",
+    ),
+    (
+        "gatehouse-cosigner",
+        &[
+            "leptos",
+            "sqlx",
+            "gatehouse-types",
+            "gatehouse-core",
+            "gatehouse-storage",
+            "gatehouse-server",
+        ],
+        "whoever breaks the portal must not find the same code on the co-signer's host",
     ),
     (
         "gatehouse-bench-peers",

@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use gatehouse_manifest::Manifest;
@@ -16,31 +19,55 @@ use super::Firmware;
 use crate::{
     Actor, Error, Result,
     ports::{
-        cosigner::{CoSignFailure, CoSignerKeys},
+        cosigner::{CoSignFailure, CoSignerKeys, Lasts},
         firmware::ReleaseRecord,
     },
 };
 
 /// So long nobody waits for a co-signer that was found silent, in milliseconds.
 const SILENCE_MS: i64 = 1_000;
+/// What it refused for a reason that passes is not shown to it again sooner, in milliseconds.
+const ASK_AGAIN_MS: i64 = 5_000;
+/// A person has to agree first, and each time that it is asked counts against the portal's rate.
+const ASK_FOR_APPROVAL_AGAIN_MS: i64 = 60_000;
+/// Devices are given keys that were told so long ago, in milliseconds.
+const KEYS_LAST_MS: i64 = 30_000;
+/// So many manifests are under way to it at a time.
+const UNDER_WAY_MAX: usize = 64;
 const RETRY_UNREACHABLE_S: u64 = 30;
 const RETRY_REFUSED_S: u64 = 60;
 
 /// It is forgotten with the process: the next manifest tells it anew.
-#[derive(Default)]
 pub(super) struct CoSigning {
     standing: Mutex<Option<Standing>>,
     /// What was last said of each release's newest publication.
     words: Mutex<HashMap<Uuid, Word>>,
-    /// The keys that it last told, for the time that it does not answer.
-    keys: Mutex<HashMap<Uuid, CoSignerKeys>>,
-    /// Held while publications are shown to it, so that they come in their order.
-    pub(super) presenting: tokio::sync::Mutex<()>,
+    /// The keys that it last told and when, for devices and for the time that it does not answer.
+    keys: Mutex<HashMap<Uuid, (i64, CoSignerKeys)>>,
+    /// Held while a project's publications are shown to it, so that they come in their order.
+    presenting: Mutex<HashMap<Uuid, Arc<tokio::sync::Mutex<()>>>>,
+    /// Whether somebody finds out if a silent one answers again; the others do not wait for that.
+    is_tried: AtomicBool,
+    under_way: tokio::sync::Semaphore,
+}
+
+impl Default for CoSigning {
+    fn default() -> Self {
+        Self {
+            standing: Mutex::default(),
+            words: Mutex::default(),
+            keys: Mutex::default(),
+            presenting: Mutex::default(),
+            is_tried: AtomicBool::new(false),
+            under_way: tokio::sync::Semaphore::new(UNDER_WAY_MAX),
+        }
+    }
 }
 
 #[derive(Clone)]
 struct Standing {
     state: CoSignerState,
+    code: String,
     detail: String,
     since_ms: i64,
     heard_at_ms: i64,
@@ -49,6 +76,27 @@ struct Standing {
 struct Word {
     release_counter: Option<i64>,
     said: CoSignerWord,
+    failure: Option<CoSignFailure>,
+    said_at_ms: i64,
+}
+
+/// What to do with a publication before a later one is shown to the co-signer.
+pub(super) enum NextStep {
+    /// It was judged, or it waits for a person: the later one need not wait.
+    Pass,
+    /// It was not judged yet.
+    Present,
+    /// It was refused a moment ago for a reason that passes, which would hold for the later one, too.
+    Wait(Error),
+}
+
+/// Whoever finds out whether a silent co-signer answers again.
+struct Trial<'a>(&'a AtomicBool);
+
+impl Drop for Trial<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
 }
 
 impl CoSigning {
@@ -70,6 +118,10 @@ impl CoSigning {
         }
         *standing = Some(Standing {
             state,
+            code: failure
+                .map(CoSignFailure::code)
+                .unwrap_or_default()
+                .to_owned(),
             detail,
             since_ms: known_since.unwrap_or(now_ms),
             heard_at_ms: now_ms,
@@ -100,8 +152,19 @@ impl CoSigning {
             Word {
                 release_counter,
                 said,
+                failure: answer.err().cloned(),
+                said_at_ms: now_ms,
             },
         );
+    }
+
+    /// Held by whoever shows the project's publications to the co-signer.
+    pub(super) fn presenting(&self, project_id: Uuid) -> Arc<tokio::sync::Mutex<()>> {
+        let mut locks = self
+            .presenting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(locks.entry(project_id).or_default())
     }
 
     fn word(&self, release: &ReleaseRecord) -> Option<CoSignerWord> {
@@ -116,23 +179,68 @@ impl CoSigning {
             .is_some_and(|word| word.code == CoSignerWord::SIGNED)
     }
 
-    /// Whether the co-signer has not judged the newest publication of the release yet.
-    pub(super) fn awaits_word(&self, release: &ReleaseRecord) -> bool {
-        const NO_WORD: [&str; 2] = [CoSignerWord::UNREACHABLE, CoSignerWord::CLOCK];
-        self.word(release)
-            .is_none_or(|word| NO_WORD.contains(&word.code.as_str()))
+    /// What to do with a publication before one that came later.
+    pub(super) fn next_step(&self, release: &ReleaseRecord, now_ms: i64) -> NextStep {
+        let words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(word) = words.get(&release.id).filter(|word| word.is_of(release)) else {
+            return NextStep::Present;
+        };
+        let Some(failure) = &word.failure else {
+            return NextStep::Pass;
+        };
+        let is_older_than = |ms: i64| !(0..ms).contains(&(now_ms - word.said_at_ms));
+        match failure.lasts() {
+            Lasts::UntilApproved if is_older_than(ASK_FOR_APPROVAL_AGAIN_MS) => NextStep::Present,
+            Lasts::ForEver | Lasts::UntilApproved => NextStep::Pass,
+            Lasts::AWhile if is_older_than(ASK_AGAIN_MS) => NextStep::Present,
+            Lasts::AWhile => NextStep::Wait(not_cosigned(failure)),
+        }
     }
 
-    /// Answers for a co-signer that was silent a moment ago, so that a fleet does not wait for it.
-    fn silence(&self, now_ms: i64) -> Option<CoSignFailure> {
+    /// Notes that the portal itself cannot make a manifest of the release.
+    pub(super) fn note_unsignable(&self, release: &ReleaseRecord, now_ms: i64) {
+        let failure = CoSignFailure::Refused {
+            code: CoSignerWord::UNSIGNABLE.to_owned(),
+            detail: "The portal cannot read this release's image: upload it again.".to_owned(),
+            retry_after_s: None,
+        };
+        self.note_word(release, Err(&failure), now_ms);
+    }
+
+    /// What the pages tell of a release: what holds for all of them comes first.
+    fn told_word(&self, release: &ReleaseRecord) -> Option<CoSignerWord> {
         let standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
-        standing
+        let about_all = standing
             .as_ref()
-            .filter(|known| known.state == CoSignerState::Unreachable)
-            .filter(|known| (0..SILENCE_MS).contains(&(now_ms - known.heard_at_ms)))
-            .map(|known| CoSignFailure::Unreachable {
-                detail: known.detail.clone(),
-            })
+            .filter(|standing| standing.state != CoSignerState::Ok)
+            .map(|standing| CoSignerWord {
+                since: Timestamp(standing.since_ms),
+                code: standing.code.clone(),
+                detail: standing.detail.clone(),
+            });
+        about_all.or_else(|| self.word(release))
+    }
+
+    /// Answers for a co-signer that was silent, so that a fleet does not wait for it; one at a time
+    /// gets through and finds out whether it answers again.
+    fn silence(&self, now_ms: i64) -> std::result::Result<Option<Trial<'_>>, CoSignFailure> {
+        let standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        let silent = (standing.as_ref()).filter(|known| known.state == CoSignerState::Unreachable);
+        let Some(silent) = silent else {
+            return Ok(None);
+        };
+        let is_fresh = (0..SILENCE_MS).contains(&(now_ms - silent.heard_at_ms));
+        if is_fresh || self.is_tried.swap(true, Ordering::AcqRel) {
+            return Err(CoSignFailure::Unreachable {
+                detail: silent.detail.clone(),
+            });
+        }
+        Ok(Some(Trial(&self.is_tried)))
+    }
+
+    fn known_keys(&self, project_id: Uuid) -> Option<(i64, CoSignerKeys)> {
+        let known = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&project_id).cloned()
     }
 }
 
@@ -184,7 +292,7 @@ impl Firmware {
         Ok(ReleaseSigning {
             release_counter: record.release_counter,
             crc32: record.artifact.crc32,
-            co_signer: self.co_signing.word(&record),
+            co_signer: self.co_signing.told_word(&record),
         })
     }
 
@@ -195,13 +303,17 @@ impl Firmware {
         manifest: Manifest,
     ) -> Result<Manifest> {
         let asked_at_ms = self.ports.now_ms();
-        if let Some(silent) = self.co_signing.silence(asked_at_ms) {
+        let _trial = self.co_signing.silence(asked_at_ms).map_err(|silent| {
             self.co_signing
                 .note_word(release, Err(&silent), asked_at_ms);
-            return Err(not_cosigned(&silent));
-        }
-        let cosigner = self.ports.cosigner.as_ref();
-        let signed = cosigner.cosign(release.project_id, manifest).await;
+            not_cosigned(&silent)
+        })?;
+        let signed = {
+            let room = self.co_signing.under_way.acquire().await;
+            let _room = room.map_err(Error::internal)?;
+            let cosigner = self.ports.cosigner.as_ref();
+            cosigner.cosign(release.project_id, manifest).await
+        };
         let answer = signed.as_ref().map(|_| ());
         let now_ms = self.ports.now_ms();
         self.co_signing.note(answer, now_ms);
@@ -211,23 +323,41 @@ impl Firmware {
 
     /// The co-signer's keys for a project: what it says, or what it last said while it is silent.
     pub(super) async fn co_signer_keys(&self, project_id: Uuid) -> Result<CoSignerKeys> {
-        let told = self.ports.cosigner.keys(project_id).await;
-        self.co_signing
-            .note(told.as_ref().map(|_| ()), self.ports.now_ms());
-        let mut known = self
-            .co_signing
-            .keys
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let asked_at_ms = self.ports.now_ms();
+        let trial = self.co_signing.silence(asked_at_ms);
+        let told = match &trial {
+            Ok(_) => self.ports.cosigner.keys(project_id).await,
+            Err(silent) => Err(silent.clone()),
+        };
+        if trial.is_ok() {
+            self.co_signing
+                .note(told.as_ref().map(|_| ()), self.ports.now_ms());
+        }
         match told {
             Ok(keys) => {
-                known.insert(project_id, keys.clone());
+                let mut known =
+                    (self.co_signing.keys.lock()).unwrap_or_else(PoisonError::into_inner);
+                known.insert(project_id, (asked_at_ms, keys.clone()));
                 Ok(keys)
             }
             Err(failure @ CoSignFailure::Unreachable { .. }) => {
-                (known.get(&project_id).cloned()).ok_or_else(|| not_cosigned(&failure))
+                let known = self.co_signing.known_keys(project_id);
+                known
+                    .map(|(_, keys)| keys)
+                    .ok_or_else(|| not_cosigned(&failure))
             }
             Err(failure) => Err(not_cosigned(&failure)),
+        }
+    }
+
+    /// The same for devices: a fleet that learns its keys is no flood of questions to the co-signer.
+    pub(super) async fn co_signer_keys_of_late(&self, project_id: Uuid) -> Result<CoSignerKeys> {
+        let now_ms = self.ports.now_ms();
+        match self.co_signing.known_keys(project_id) {
+            Some((told_at_ms, keys)) if (0..KEYS_LAST_MS).contains(&(now_ms - told_at_ms)) => {
+                Ok(keys)
+            }
+            _ => self.co_signer_keys(project_id).await,
         }
     }
 }
@@ -240,7 +370,7 @@ const fn state_of(failure: &CoSignFailure) -> CoSignerState {
     }
 }
 
-fn not_cosigned(failure: &CoSignFailure) -> Error {
+pub(super) fn not_cosigned(failure: &CoSignFailure) -> Error {
     let (code, retry_after_s, what) = match failure {
         CoSignFailure::Unreachable { .. } => (
             codes::COSIGNER_UNREACHABLE,

@@ -85,11 +85,17 @@ impl Firmware {
     /// co-signer does not sign.
     pub async fn manifest(&self, actor: &Actor, wish: ManifestWish<'_>) -> Result<Option<String>> {
         let device = actor.device()?;
-        let Some(release) = self.check_update(actor, wish.running).await?.release else {
+        let Some(mut release) = self.check_update(actor, wish.running).await?.release else {
             return Ok(None);
         };
         let project = self.project_with_keys(&device.project).await?;
-        self.present_what_came_before(&project, &release).await;
+        if self.present_what_came_before(&project, &release).await? {
+            // Meanwhile it may have been withdrawn or halted.
+            match self.check_update(actor, wish.running).await?.release {
+                Some(still) if still.record.id == release.record.id => release = still,
+                _ => return Ok(None),
+            }
+        }
         let manifest = self
             .own_half(&project, &release, wish.address, wish.key)
             .await?;

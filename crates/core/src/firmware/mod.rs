@@ -51,6 +51,7 @@ pub use checksum::Checksum;
 pub use controllers::{AttributesMode, LastingToken};
 pub use deployments::Deployment;
 pub use manifests::ManifestWish;
+pub use project_keys::opens_project_key;
 pub use resumable::{Addition, UploadState};
 pub use running::Running;
 pub use scrub::{DamagedImage, Scrubbed, examine_image};

@@ -3,65 +3,95 @@
 //! A co-signer signs nothing new below the highest counter that it knows. Were it first asked by
 //! devices, a release for a few of them that asks late would have come too late.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use super::{CatalogProject, CatalogRelease, Firmware, manifests::counter_of};
-use crate::{Error, Result};
+use tokio::time::timeout;
+
+use super::{
+    CatalogProject, CatalogRelease, Firmware,
+    cosigning::{NextStep, not_cosigned},
+    manifests::counter_of,
+};
+use crate::{Error, Result, ports::cosigner::CoSignFailure};
+
+/// So long a device waits while what was published before is shown to the co-signer.
+const DEVICE_WAITS: Duration = Duration::from_secs(5);
 
 impl Firmware {
     /// Shows the co-signer what was published and not judged yet; called every few seconds.
     pub async fn present_publications(&self) {
         for project in self.catalog().projects() {
-            self.present_up_to(project, i64::MAX).await;
+            // What does not work out is told on the release's page.
+            let _ = self.present_before(project, i64::MAX).await;
         }
     }
 
-    /// Shows the co-signer what was published in the project before this release.
+    /// Shows the co-signer what was published in the project before this release; says whether that
+    /// took time.
+    ///
+    /// # Errors
+    /// When the co-signer does not judge it now; it would not judge this release either.
     pub(super) async fn present_what_came_before(
         &self,
         project: &CatalogProject,
         release: &CatalogRelease,
-    ) {
-        if !self.co_signing.has_signed(&release.record) {
-            self.present_up_to(project, counter_of(release)).await;
+    ) -> Result<bool> {
+        if self.co_signing.has_signed(&release.record) {
+            return Ok(false);
+        }
+        let presented = self.present_before(project, counter_of(release));
+        match timeout(DEVICE_WAITS, presented).await {
+            Ok(presented) => presented.map(|()| true),
+            Err(_elapsed) => Err(not_cosigned(&CoSignFailure::Unreachable {
+                detail: "It is still being shown what was published before.".to_owned(),
+            })),
         }
     }
 
-    async fn present_up_to(&self, project: &CatalogProject, end: i64) {
-        let is_due = |release: &&Arc<CatalogRelease>| {
-            (1..end).contains(&counter_of(release)) && self.co_signing.awaits_word(&release.record)
-        };
-        if project.published().find(is_due).is_none() {
-            return;
+    async fn present_before(&self, project: &CatalogProject, end: i64) -> Result<()> {
+        let earlier = |release: &&Arc<CatalogRelease>| (1..end).contains(&counter_of(release));
+        let mut due: Vec<_> = project.published().filter(earlier).collect();
+        if due.is_empty() {
+            return Ok(());
         }
-        let _alone = self.co_signing.presenting.lock().await;
-        let mut due: Vec<_> = project.published().filter(is_due).collect();
+        let presenting = self.co_signing.presenting(project.record.id);
+        let _alone = presenting.lock().await;
         due.sort_by_key(|release| counter_of(release));
         for release in due {
-            let presented = self.present(project, release).await;
-            if let Err(error) = presented.or_else(told_on_its_page) {
-                tracing::warn!(%error, project = project.record.name, version = release.record.version, "a release could not be shown to the co-signer");
-            }
-            // The others come after it, so they wait until it was judged.
-            if self.co_signing.awaits_word(&release.record) {
-                return;
+            match self
+                .co_signing
+                .next_step(&release.record, self.ports.now_ms())
+            {
+                NextStep::Pass => {}
+                NextStep::Wait(failure) => return Err(failure),
+                NextStep::Present => self.present(project, release).await?,
             }
         }
+        Ok(())
     }
 
     /// The signed manifest goes to nobody, so the address in it may be any.
     async fn present(&self, project: &CatalogProject, release: &Arc<CatalogRelease>) -> Result<()> {
         let project = self.project_with_keys(&project.record.name).await?;
         let address = self.ports.cosigner.identity().server_id;
-        let manifest = self.own_half(&project, release, &address, None).await?;
-        self.cosign(&release.record, manifest).await?;
-        Ok(())
-    }
-}
-
-fn told_on_its_page(error: Error) -> Result<()> {
-    match error {
-        Error::NotCoSigned { .. } => Ok(()),
-        other => Err(other),
+        let manifest = match self.own_half(&project, release, &address, None).await {
+            Ok(manifest) => manifest,
+            Err(error) => {
+                tracing::warn!(%error, project = project.record.name, version = release.record.version, "a release could not be shown to the co-signer");
+                let now_ms = self.ports.now_ms();
+                self.co_signing.note_unsignable(&release.record, now_ms);
+                return Ok(());
+            }
+        };
+        let signed = self.cosign(&release.record, manifest).await;
+        let next = self
+            .co_signing
+            .next_step(&release.record, self.ports.now_ms());
+        match (signed, next) {
+            // Only what holds for the others, too, keeps them waiting.
+            (Err(error), NextStep::Wait(_)) => Err(error),
+            (Ok(_) | Err(Error::NotCoSigned { .. }), _) => Ok(()),
+            (Err(other), _) => Err(other),
+        }
     }
 }

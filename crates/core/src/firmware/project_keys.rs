@@ -96,14 +96,18 @@ impl Firmware {
     /// When the actor is neither an admin nor a device of the project, there is no such project,
     /// or the co-signer does not tell its keys.
     pub async fn project_keys(&self, actor: &Actor, project: &str) -> Result<ProjectKeys> {
-        match &actor.who {
-            Who::Device(device) if device.project == project => {}
+        let is_device = match &actor.who {
+            Who::Device(device) if device.project == project => true,
             Who::Device(_) => return Err(Error::Forbidden("Token not valid for this project")),
-            _ => actor.require_admin()?,
-        }
+            _ => actor.require_admin().map(|()| false)?,
+        };
         let project = self.project_with_keys(project).await?;
         let project_id = project.record.id;
-        let co_signer = self.co_signer_keys(project_id).await?;
+        let co_signer = if is_device {
+            self.co_signer_keys_of_late(project_id).await?
+        } else {
+            self.co_signer_keys(project_id).await?
+        };
         let own = public_keys(&project)?;
         let project_id_text = project_id.to_string();
         let jwk = |key: &PublicKey| to_jwk(key.to_jwk(&project_kid(&project_id_text)));
@@ -242,6 +246,14 @@ impl Firmware {
     }
 }
 
+/// Tells whether a portal with these secrets, as [`crate::project_key_secrets`] derives them, can
+/// sign with the key.
+pub fn opens_project_key(secrets: &[[u8; 32]], key: &ProjectKeyRecord) -> bool {
+    KeyRing::new(secrets)
+        .unseal(key)
+        .is_ok_and(|open| open.signing.public_key().to_pem() == key.public_pem)
+}
+
 /// What the sealed bytes of a key are bound to.
 fn bound_to(id: Uuid) -> String {
     format!("project key/{id}")
@@ -304,21 +316,18 @@ mod tests {
         }
     }
 
-    fn opens(secrets: &[[u8; 32]], key: &ProjectKeyRecord) -> bool {
-        KeyRing::new(secrets)
-            .open(key)
-            .is_ok_and(|open| open.signing.public_key().to_pem() == key.public_pem)
-    }
-
     #[test]
     fn a_new_secret_seals_and_the_old_one_still_opens() {
         let old = made_by(&KeyRing::new(&[OLD]));
-        assert!(opens(&[OLD], &old));
-        assert!(opens(&[NEW, OLD], &old));
-        assert!(!opens(&[NEW], &old));
+        assert!(opens_project_key(&[OLD], &old));
+        assert!(opens_project_key(&[NEW, OLD], &old));
+        assert!(!opens_project_key(&[NEW], &old));
         let new = made_by(&KeyRing::new(&[NEW, OLD]));
-        assert!(opens(&[NEW], &new));
-        assert!(!opens(&[OLD], &new), "a stolen portal secret opens nothing");
+        assert!(opens_project_key(&[NEW], &new));
+        assert!(
+            !opens_project_key(&[OLD], &new),
+            "a stolen portal secret opens nothing"
+        );
     }
 
     #[test]
@@ -328,7 +337,7 @@ mod tests {
             id: Uuid::from_u128(7),
             ..key.clone()
         };
-        assert!(!opens(&[OLD], &moved));
+        assert!(!opens_project_key(&[OLD], &moved));
         assert!(!String::from_utf8_lossy(&key.sealed_private).contains("PRIVATE"));
     }
 }

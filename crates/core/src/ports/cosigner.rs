@@ -68,7 +68,42 @@ pub enum CoSignFailure {
 /// Reasons that concern the portal and not what it wants signed.
 const ABOUT_THE_PORTAL: [&str; 3] = ["unknown_portal", "revoked", "bad_bearer"];
 
+/// Refusals that no time changes: of this publication nothing will be signed.
+const FINAL: [&str; 6] = [
+    "counter_fell",
+    "bad_release",
+    "other_image",
+    "other_rules",
+    "no_manifest",
+    CoSignerWord::UNSIGNABLE,
+];
+
+/// Refusals that a person at the co-signer can lift.
+const AWAITS_APPROVAL: [&str; 2] = ["awaits_approval", "counter_leaps"];
+
+/// How long a refusal holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lasts {
+    /// Until somebody publishes anew.
+    ForEver,
+    /// Until a person at the co-signer agrees.
+    UntilApproved,
+    /// Until its cause is gone, which is none of the release's.
+    AWhile,
+}
+
 impl CoSignFailure {
+    /// How long it holds.
+    pub(crate) fn lasts(&self) -> Lasts {
+        match self {
+            Self::Refused { code, .. } if FINAL.contains(&code.as_str()) => Lasts::ForEver,
+            Self::Refused { code, .. } if AWAITS_APPROVAL.contains(&code.as_str()) => {
+                Lasts::UntilApproved
+            }
+            Self::Refused { .. } | Self::Unreachable { .. } | Self::Clock { .. } => Lasts::AWhile,
+        }
+    }
+
     /// The word for the reason.
     pub fn code(&self) -> &str {
         match self {
