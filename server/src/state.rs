@@ -2,10 +2,7 @@
 
 use std::{ops::Deref, sync::Arc};
 
-use gatehouse_core::{
-    Portal,
-    ports::{Clock, blobs::Blobs},
-};
+use gatehouse_core::{Portal, ports::Clock};
 use gatehouse_storage::StoreHandle;
 
 use crate::{config::Config, firmware::ImageCache, web::cookie::SignInCookie};
@@ -28,8 +25,6 @@ pub struct Inner {
     pub sign_in_cookie: SignInCookie,
     /// Small images, kept in memory.
     pub images: ImageCache,
-    /// The images on disk.
-    pub blobs: Arc<dyn Blobs>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Where the pages' style and wasm lie, such as `pkg/0123456789abcdef`.

@@ -50,6 +50,7 @@ texts! {
         move_hint: "It lets in {old}, but you come from {new} now. Moving opens it for your present address and closes it for the old one." | "Deja entrar a {old}, pero ahora vienes de {new}. Al moverla se abre para tu dirección actual y se cierra para la anterior.",
         go_direct: "Go there directly" | "Ir directamente",
         in_lan: "You are in the same network as this service, so nothing needs to be opened." | "Estás en la misma red que este servicio, así que no hace falta abrir nada.",
+        perhaps_in_lan: "You come from the same public address as this service's router. If you are in its network, nothing needs to be opened. If you do not get there, open it." | "Vienes de la misma dirección pública que el router de este servicio. Si estás en su red, no hace falta abrir nada. Si no llegas, ábrelo.",
         other_family: "You come over {yours}, but this service has an {its} address. Reach the portal over {its} to open it." | "Vienes por {yours}, pero este servicio tiene una dirección {its}. Entra al portal por {its} para abrirlo.",
         connect_to: "Connect to {host}, port {port}." | "Conéctate a {host}, puerto {port}.",
         empty_title: "No service is granted to you yet" | "Todavía no tienes ningún servicio concedido",

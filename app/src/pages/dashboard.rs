@@ -212,7 +212,7 @@ fn Tile(
             view! { <p>{texts.open_until} " " <Time at_ms=session.expires_at.0 /></p> }.into_any()
         }
         Some(_) => view! { <p>{texts.busy}</p> }.into_any(),
-        None if direct.is_some() => ().into_any(),
+        None if direct.as_ref().is_some_and(|way| way.is_certain) => ().into_any(),
         None if obstacle.is_some() => view! { <p class="muted">{obstacle}</p> }.into_any(),
         None => view! { <OpenService service=service button=texts.open /> }.into_any(),
     };

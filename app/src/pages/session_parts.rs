@@ -51,6 +51,11 @@ pub fn Direct(
     way: DirectWay,
 ) -> impl IntoView {
     let texts = &PageContext::current().messages().dashboard;
+    let hint = if way.is_certain {
+        texts.in_lan
+    } else {
+        texts.perhaps_in_lan
+    };
     let there = if let Some(url) = way.url {
         view! { <ButtonLink href=url new_tab=true>{texts.go_direct}</ButtonLink> }.into_any()
     } else {
@@ -60,7 +65,7 @@ pub fn Direct(
     };
     view! {
         {there}
-        <p class="muted">{texts.in_lan}</p>
+        <p class="muted">{hint}</p>
     }
 }
 

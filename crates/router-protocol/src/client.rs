@@ -136,6 +136,11 @@ impl Connection {
         })
     }
 
+    /// The address that the daemon was reached at, of all those that its name has.
+    pub fn peer_ip(&self) -> Option<IpAddr> {
+        peer_ip(&self.stream)
+    }
+
     /// Sends one request and waits for its answer. After an error the connection is of no more use.
     ///
     /// # Errors
@@ -205,15 +210,21 @@ impl Connection {
 }
 
 /// Connects with TLS, checks the pin, and hangs up: all that can be learnt of an original daemon
-/// without opening or closing anything.
+/// without opening or closing anything. Answers the address that it was reached at.
 ///
 /// # Errors
 /// [`ClientError`] if the daemon cannot be reached or is not the pinned one.
-pub async fn greet(link: &Link) -> Result<(), ClientError> {
+pub async fn greet(link: &Link) -> Result<Option<IpAddr>, ClientError> {
     let mut stream = open_stream(link).await?;
+    let reached = peer_ip(&stream);
     // The pin is checked by now; a daemon that does not take the farewell is there all the same.
     let _ = timeout(STEP_TIMEOUT, stream.shutdown()).await;
-    Ok(())
+    Ok(reached)
+}
+
+fn peer_ip(stream: &TlsStream<TcpStream>) -> Option<IpAddr> {
+    let peer = stream.get_ref().0.peer_addr().ok()?;
+    Some(peer.ip().to_canonical())
 }
 
 pub(crate) async fn open_stream(link: &Link) -> Result<TlsStream<TcpStream>, ClientError> {

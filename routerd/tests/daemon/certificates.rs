@@ -90,7 +90,7 @@ async fn greeted(
         let (tcp, _) = listener.accept().await.unwrap();
         let _ = TlsAcceptor::from(Arc::new(config)).accept(tcp).await;
     };
-    tokio::join!(greet(&link), daemon).0
+    tokio::join!(greet(&link), daemon).0.map(drop)
 }
 
 #[tokio::test]

@@ -7,14 +7,15 @@ use axum::{
     extract::FromRequestParts,
     response::{IntoResponse, Response},
 };
-use futures_util::TryStreamExt;
+use bytes::Bytes;
+use futures_util::{Stream, TryStreamExt, stream};
 use gatehouse_core::{Actor, Error, firmware::CatalogRelease};
 use gatehouse_types::codes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
 
 use super::{
     conditions::{self, Verdict},
-    images::{AT_ONCE_BYTES, Image},
+    images::Image,
     range::{self, Wanted},
     sendfile,
 };
@@ -23,6 +24,8 @@ use crate::{
     state::AppState,
 };
 
+/// Larger answers go out in slices of this, so that whoever notes them sees how far they are.
+const AT_ONCE_BYTES: u64 = 64 * 1024;
 /// Longer file names do not fit into the 512 bytes that a small device has for a whole head.
 const SHORT_NAME_BYTES: usize = 24;
 
@@ -86,8 +89,12 @@ impl Fetch {
                 Ok(response)
             }
             Some(Sent::ByAndBy(part)) => {
-                firmware.note_fetch(actor, release, part.start);
-                Ok(response.map(|body| noted_at_its_end(body, (app, actor, release), part)))
+                let attempt = firmware.note_fetch(actor, release, part.start);
+                Ok(match attempt {
+                    None => response,
+                    Some(attempt) => response
+                        .map(|body| noted_at_its_end(body, (app, actor, release), attempt, part)),
+                })
             }
         }
     }
@@ -100,7 +107,7 @@ impl Fetch {
         &self,
         app: &AppState,
         actor: &Actor,
-        release: &CatalogRelease,
+        release: &Arc<CatalogRelease>,
     ) -> Result<Response, Problem> {
         let (response, sent) = self.respond(app, actor, release).await?;
         if sent.is_some() {
@@ -114,9 +121,9 @@ impl Fetch {
         &self,
         app: &AppState,
         actor: &Actor,
-        release: &CatalogRelease,
+        release: &Arc<CatalogRelease>,
     ) -> Result<(Response, Option<Sent>), Problem> {
-        let image = app.images.get(release, app.blobs.as_ref()).await?;
+        let image = app.images.get(release).await?;
         let mut headers = image.headers.clone();
         let is_device = actor.account().is_err();
         if is_device && release.record.file_name.len() > SHORT_NAME_BYTES {
@@ -137,7 +144,7 @@ impl Fetch {
     async fn send(
         &self,
         app: &AppState,
-        image: &Image,
+        image: &Arc<Image>,
         mut headers: HeaderMap,
     ) -> Result<(Response, Option<Sent>), Problem> {
         let (status, part) = match self.wanted(image) {
@@ -147,7 +154,7 @@ impl Fetch {
         };
         let is_get = self.method == Method::GET;
         if is_get && self.is_for_the_proxy() {
-            image.check_file(app.blobs.as_ref()).await?;
+            app.images.check_file(image).await?;
             sendfile::name_file(&app.config, &image.sha256, &mut headers)?;
             let response = (status, headers, Body::empty()).into_response();
             // The proxy does not say when it is through.
@@ -163,7 +170,7 @@ impl Fetch {
         if !is_get {
             return Ok(((status, headers, Body::empty()).into_response(), None));
         }
-        let body = image.body(app.blobs.as_ref(), part.clone()).await?;
+        let body = app.images.body(image, part.clone()).await?;
         let sent = if part.end - part.start <= AT_ONCE_BYTES {
             Sent::AtOnce(part)
         } else {
@@ -192,18 +199,29 @@ impl Fetch {
 fn noted_at_its_end(
     body: Body,
     (app, actor, release): (&AppState, &Actor, &Arc<CatalogRelease>),
+    attempt: i64,
     part: Range<u64>,
 ) -> Body {
     let (app, actor, release) = (app.clone(), actor.clone(), Arc::clone(release));
     let mut left_bytes = part.end - part.start;
-    let bytes = body.into_data_stream().inspect_ok(move |chunk| {
-        left_bytes = left_bytes.saturating_sub(chunk.len() as u64);
+    let slices = body.into_data_stream().map_ok(in_slices).try_flatten();
+    let bytes = slices.inspect_ok(move |slice| {
+        left_bytes = left_bytes.saturating_sub(slice.len() as u64);
         if left_bytes == 0 {
             let firmware = &app.portal.firmware;
-            firmware.note_handed_out(&actor, &release, part.end);
+            firmware.note_handed_out(&actor, &release, attempt, part.end);
         }
     });
     Body::from_stream(bytes)
+}
+
+fn in_slices(mut bytes: Bytes) -> impl Stream<Item = Result<Bytes, axum::Error>> {
+    let slice_bytes = usize::try_from(AT_ONCE_BYTES).unwrap_or(usize::MAX);
+    let slices = std::iter::from_fn(move || {
+        let slice = bytes.split_to(bytes.len().min(slice_bytes));
+        (!slice.is_empty()).then_some(Ok(slice))
+    });
+    stream::iter(slices)
 }
 
 fn not_the_named_one() -> Problem {

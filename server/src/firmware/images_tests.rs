@@ -2,8 +2,18 @@
 
 use std::{
     fs::{self, File},
+    ops::Range,
     path::PathBuf,
-    sync::Mutex as StdMutex,
+    sync::{
+        Mutex as StdMutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use gatehouse_core::ports::{
+    StoreResult,
+    blobs::{BlobPart, BlobUpload},
 };
 
 use gatehouse_core::ports::firmware::ReleaseRecord;
@@ -17,17 +27,69 @@ use tempfile::TempDir;
 
 use super::*;
 
+/// Real files; counts how often one is opened, and can keep whoever does waiting.
+struct Counted {
+    files: FileBlobs,
+    opened: AtomicUsize,
+    gate: Mutex<()>,
+}
+
+#[async_trait]
+impl Blobs for Counted {
+    async fn start(&self) -> StoreResult<Box<dyn BlobUpload>> {
+        self.files.start().await
+    }
+
+    async fn size_bytes(&self, sha256: &str) -> StoreResult<Option<u64>> {
+        self.files.size_bytes(sha256).await
+    }
+
+    async fn read(&self, sha256: &str, range: Range<u64>) -> StoreResult<Option<OpenPart>> {
+        self.opened.fetch_add(1, Ordering::SeqCst);
+        drop(self.gate.lock().await);
+        self.files.read(sha256, range).await
+    }
+
+    async fn sweep(&self, keep: &[String]) -> StoreResult<u64> {
+        self.files.sweep(keep).await
+    }
+
+    async fn open_part(&self, id: Uuid) -> StoreResult<Option<Box<dyn BlobPart>>> {
+        self.files.open_part(id).await
+    }
+
+    async fn part_bytes(&self, id: Uuid) -> StoreResult<u64> {
+        self.files.part_bytes(id).await
+    }
+
+    async fn remove_part(&self, id: Uuid) -> StoreResult<()> {
+        self.files.remove_part(id).await
+    }
+
+    async fn parts(&self) -> StoreResult<Vec<Uuid>> {
+        self.files.parts().await
+    }
+}
+
 struct Shelf {
     folder: TempDir,
-    blobs: FileBlobs,
-    release: CatalogRelease,
-    image: Image,
+    blobs: Arc<Counted>,
+    told: Arc<StdMutex<Vec<Option<&'static str>>>>,
+    release: Arc<CatalogRelease>,
+    cache: ImageCache,
+    image: Arc<Image>,
 }
 
 impl Shelf {
     async fn with_large_image() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let blobs = FileBlobs::open(folder.path().join("blobs")).expect("opens");
+        let files = FileBlobs::open(folder.path().join("blobs")).expect("opens");
+        let blobs = Arc::new(Counted {
+            files,
+            opened: AtomicUsize::default(),
+            gate: Mutex::default(),
+        });
+        let told = Arc::new(StdMutex::new(Vec::new()));
         let mut upload = blobs.start().await.expect("begins");
         let bytes = vec![7; usize::try_from(CACHED_MAX_BYTES).expect("fits") + 1];
         upload.write(bytes.into()).await.expect("writes");
@@ -56,20 +118,31 @@ impl Shelf {
             withdrawn_at_ms: None,
         };
         let version = "1.0.0".parse().expect("a version");
-        let release = CatalogRelease {
+        let release = Arc::new(CatalogRelease {
             record,
             version,
             min_version: None,
-        };
-        let Ok(image) = load(&release, &blobs).await else {
-            panic!("the image is whole");
-        };
+        });
+        let cache = cold(&blobs, &told);
+        let image = cache.get(&release).await.expect("the image is whole");
         Self {
             folder,
             blobs,
+            told,
             release,
+            cache,
             image,
         }
+    }
+
+    /// What was told of the image since this was last asked.
+    fn told(&self) -> Vec<Option<&'static str>> {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *told)
+    }
+
+    fn opened(&self) -> usize {
+        self.blobs.opened.load(Ordering::SeqCst)
     }
 
     fn file(&self) -> PathBuf {
@@ -80,8 +153,7 @@ impl Shelf {
 
     async fn open(&self) -> Option<Body> {
         let whole = 0..self.image.size_bytes;
-        let opened = open_checked(&self.blobs, &self.image, whole).await.ok()?;
-        Some(broken_off_with_alarm(opened, &self.image.sha256))
+        self.cache.body(&self.image, whole).await.ok()
     }
 
     /// The whole of it, unless it is refused or breaks off.
@@ -91,6 +163,16 @@ impl Shelf {
     }
 }
 
+/// A cache that knows no image yet.
+fn cold(blobs: &Arc<Counted>, told: &Arc<StdMutex<Vec<Option<&'static str>>>>) -> ImageCache {
+    let told = told.clone();
+    let tell = move |_: &str, what| {
+        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.push(what);
+    };
+    ImageCache::new(blobs.clone(), Box::new(tell))
+}
+
 #[tokio::test]
 async fn an_image_that_rots_after_its_check_is_refused_until_it_is_mended() {
     let shelf = Shelf::with_large_image().await;
@@ -98,10 +180,42 @@ async fn an_image_that_rots_after_its_check_is_refused_until_it_is_mended() {
     let mut rotten = whole.to_vec();
     rotten[9] ^= 1;
     fs::write(shelf.file(), &rotten).expect("rots it");
-    assert!(shelf.open().await.is_none());
-    assert!(shelf.open().await.is_none(), "nor the second time");
+    shelf.told();
+    let (one, other) = tokio::join!(shelf.open(), shelf.open());
+    assert!(one.is_none() && other.is_none());
+    assert!(shelf.open().await.is_none(), "nor later");
+    assert_eq!(shelf.told(), [Some("has rotted")], "it was read once");
+    let anew = cold(&shelf.blobs, &shelf.told);
+    for _ in 0..3 {
+        assert!(anew.get(&shelf.release).await.is_err());
+    }
+    assert_eq!(shelf.told(), [Some("has rotted")], "once here, too");
     fs::write(shelf.file(), &whole).expect("mends it");
     assert_eq!(shelf.read().await, Some(whole));
+    assert!(anew.get(&shelf.release).await.is_ok());
+    assert_eq!(shelf.told(), [None, None]);
+}
+
+/// Somebody who hangs up must not make the next one begin anew.
+#[tokio::test]
+async fn what_the_first_client_began_goes_on_without_it() {
+    let shelf = Shelf::with_large_image().await;
+    let anew = cold(&shelf.blobs, &shelf.told);
+    let gate = shelf.blobs.gate.lock().await;
+    let opened_before = shelf.opened();
+    let first = async { drop(anew.get(&shelf.release).await) };
+    let has_begun = async {
+        while shelf.opened() == opened_before {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        () = first => panic!("it has to wait"),
+        () = has_begun => {}
+    }
+    drop(gate);
+    assert!(anew.get(&shelf.release).await.is_ok());
+    assert_eq!(shelf.opened(), opened_before + 1);
 }
 
 #[tokio::test]
@@ -123,31 +237,21 @@ async fn a_change_is_looked_into_once() {
 #[tokio::test]
 async fn a_file_cut_while_it_is_sent_breaks_the_answer_off_with_an_alarm() {
     let shelf = Shelf::with_large_image().await;
-    let log = shelf.folder.path().join("log");
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_writer(StdMutex::new(File::create(&log).expect("a log")))
-        .finish();
-    // With just one subscriber, `tracing` asks the thread that first comes to an event whether it
-    // listens, and takes the no of another test for all threads.
-    let _another = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
-    let _logging = tracing::subscriber::set_default(subscriber);
     let body = shelf.open().await.expect("begins");
     let file = File::options().write(true).open(shelf.file());
     file.expect("opens").set_len(1000).expect("cuts it");
     assert!(body.collect().await.is_err(), "no short answer");
-    let log = fs::read_to_string(log).expect("reads");
-    assert!(
-        log.contains("alarm=true") && log.contains("breaks off"),
-        "{log}"
+    assert_eq!(
+        shelf.told().last(),
+        Some(&Some("breaks off while it is sent"))
     );
 }
 
 #[tokio::test]
 async fn all_who_ask_for_a_cold_image_share_one_reading() {
     let shelf = Shelf::with_large_image().await;
-    let images = ImageCache::default();
-    let ask = || images.get(&shelf.release, &shelf.blobs);
+    let images = cold(&shelf.blobs, &shelf.told);
+    let ask = || images.get(&shelf.release);
     let Ok((one, other)) = tokio::try_join!(ask(), ask()) else {
         panic!("the image is whole");
     };
@@ -159,8 +263,8 @@ async fn an_image_that_could_not_be_read_is_tried_again() {
     let shelf = Shelf::with_large_image().await;
     let whole = fs::read(shelf.file()).expect("reads");
     fs::remove_file(shelf.file()).expect("removes");
-    let images = ImageCache::default();
-    let ask = || images.get(&shelf.release, &shelf.blobs);
+    let images = cold(&shelf.blobs, &shelf.told);
+    let ask = || images.get(&shelf.release);
     let (one, other) = tokio::join!(ask(), ask());
     assert!(one.is_err() && other.is_err());
     fs::write(shelf.file(), whole).expect("puts it back");

@@ -6,15 +6,12 @@ use gatehouse_core::ports::router_link::{
     HeldSession, Probed, RouterCommand, RouterFailure, RouterReply, RouterTarget, Rule,
 };
 use gatehouse_router_protocol::{
-    client::{ClientError, Link, STEP_TIMEOUT, exchange, list_all},
+    client::{ClientError, Connection, Link, STEP_TIMEOUT, exchange, list_all},
     mac::MacAddress,
     message::{Answer, Command, ErrorCode, OpenSession, Protocol, Route},
 };
 use gatehouse_types::access::Transport;
-use tokio::{
-    net::lookup_host,
-    time::{Instant, timeout},
-};
+use tokio::time::{Instant, timeout};
 
 use super::{DaemonLink, link_to, to_failure};
 
@@ -26,8 +23,9 @@ impl DaemonLink {
     ) -> Result<RouterReply, RouterFailure> {
         let link = link_to(router);
         let (sent_ms, started) = (self.clock.now_ms(), Instant::now());
-        let answer = self.ask(&link, to_command(command)).await?;
+        let (answer, reached_ip) = self.ask(&link, to_command(command)).await?;
         let mut reply = RouterReply {
+            reached_ip,
             proves_keys: true,
             ..RouterReply::default()
         };
@@ -38,7 +36,6 @@ impl DaemonLink {
             reply.sessions = Some(i64::from(status.sessions));
             reply.version = Some(status.version);
             reply.backend = Some(status.backend);
-            reply.addresses = addresses_of(&router.address).await;
         }
         Ok(reply)
     }
@@ -85,9 +82,20 @@ impl DaemonLink {
         Ok(())
     }
 
-    async fn ask(&self, link: &Link, command: Command) -> Result<Answer, RouterFailure> {
-        match exchange(link, command, self.stamp()).await {
-            Ok(answer) => Ok(answer),
+    /// Answers also at which address the daemon was reached.
+    async fn ask(
+        &self,
+        link: &Link,
+        command: Command,
+    ) -> Result<(Answer, Option<IpAddr>), RouterFailure> {
+        let asked = async {
+            let mut connection = Connection::open(link).await?;
+            let reached_ip = connection.peer_ip();
+            let answer = connection.request(command, self.stamp()).await?;
+            Ok((answer, reached_ip))
+        };
+        match asked.await {
+            Ok(answered) => Ok(answered),
             // A daemon that cannot open our requests hangs up like one that dies over them.
             Err(ClientError::NoAnswer) if self.hangs_up_on_everything(link).await => Err(
                 RouterFailure::Unreachable(ClientError::NoAnswer.to_string()),
@@ -101,12 +109,6 @@ impl DaemonLink {
         let again = exchange(link, Command::Ping, self.stamp());
         timeout(STEP_TIMEOUT, again).await == Ok(Err(ClientError::NoAnswer))
     }
-}
-
-/// Where the name leads; nothing when it leads nowhere just now.
-async fn addresses_of(address: &str) -> Vec<IpAddr> {
-    let found = lookup_host(address).await.into_iter().flatten();
-    found.map(|found| found.ip().to_canonical()).collect()
 }
 
 fn to_command(command: RouterCommand) -> Command {

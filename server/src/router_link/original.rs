@@ -24,8 +24,11 @@ impl DaemonLink {
     ) -> Result<RouterReply, RouterFailure> {
         let link = link_to(router);
         let Some(command) = to_legacy(command)? else {
-            greet(&link).await.map_err(|error| to_failure(&error))?;
-            return Ok(RouterReply::default());
+            let reached_ip = greet(&link).await.map_err(|error| to_failure(&error))?;
+            return Ok(RouterReply {
+                reached_ip,
+                ..RouterReply::default()
+            });
         };
         exchange(&link, command, random_bytes(self.rng.as_ref()))
             .await

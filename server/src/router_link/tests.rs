@@ -153,9 +153,12 @@ async fn a_ping_tells_what_the_protocol_can() {
         .expect("is there");
     assert_eq!((full.sessions, full.proves_keys), (Some(0), true));
     assert!(full.clock_difference_ms.is_some_and(|ms| ms.abs() < 1000));
+    let here = Some([127, 0, 0, 1].into());
+    assert_eq!(full.reached_ip, here);
     let greeting = link().send(&original, RouterCommand::Ping).await;
     let greeting = greeting.expect("is there");
     assert_eq!((greeting.sessions, greeting.proves_keys), (None, false));
+    assert_eq!(greeting.reached_ip, here);
 
     let mut stranger = original.clone();
     stranger.cert_sha256[0] ^= 1;

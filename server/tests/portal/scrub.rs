@@ -1,8 +1,9 @@
 //! Images that rot on the disk are found before a device meets them.
 
-use std::{fs, num::NonZeroU32, path::PathBuf};
+use std::{fs, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use gatehouse_core::Actor;
+use tokio::time::{Instant, sleep};
 
 use crate::{
     furnish::{PROJECT, image, text_of},
@@ -108,4 +109,28 @@ async fn the_pages_of_a_damaged_image_say_so_and_what_to_do() {
     assert!(!page("/releases/1.0.1").await.contains(ALARM));
     upload("1.0.0").await.expect(200);
     assert!(!page("").await.contains(ALARM), "it is whole again");
+}
+
+#[tokio::test]
+async fn a_damaged_image_that_somebody_asks_for_is_on_the_pages_at_once() {
+    let portal = Portal::open().await;
+    let admin = portal.admin().await;
+    portal.project(&admin, PROJECT).await;
+    let release = portal.upload(&admin, "1.0.0", image(900)).await.expect(201);
+    let file = blob(&portal, text_of(&release, "sha256"));
+    let fetch = async || {
+        let path = format!("/firmware/{PROJECT}/{PROJECT}-1.0.0.bin");
+        let answer = portal.send(get(&path).cookie(&admin.cookie)).await;
+        answer.status.as_u16()
+    };
+    fs::write(&file, vec![7; 900]).expect("rots it");
+    assert_eq!(fetch().await, 500);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while damaged(&portal) != ["1.0.0"] {
+        assert!(Instant::now() < deadline, "nobody is told");
+        sleep(Duration::from_millis(10)).await;
+    }
+    fs::write(&file, image(900)).expect("mends it");
+    assert_eq!(fetch().await, 200);
+    assert_eq!(damaged(&portal), [""; 0]);
 }

@@ -161,21 +161,30 @@ async fn a_download_that_broke_off_before_its_end_is_no_restart() {
     let firmware = &house.portal.firmware;
     for _ in 0..3 {
         assert!(offered(&house.portal, &lamp, "1.0.0").await.is_some());
-        firmware.note_fetch(&lamp.actor, release, 0);
-        firmware.note_handed_out(&lamp.actor, release, 4);
+        assert_eq!(firmware.note_fetch(&lamp.actor, release, 0), Some(1));
+        firmware.note_handed_out(&lamp.actor, release, 1, 4);
         house.pass_ms(61_000);
     }
     assert_eq!(action(&house, &lamp).await.attempt, 1);
-    firmware.note_handed_out(&lamp.actor, release, 5);
+    firmware.note_handed_out(&lamp.actor, release, 1, 5);
     house.pass_ms(61_000);
     offered(&house.portal, &lamp, "1.0.0").await;
     assert_eq!(action(&house, &lamp).await.attempt, 2);
-    firmware.note_handed_out(&lamp.actor, release, 5);
+    firmware.note_handed_out(&lamp.actor, release, 1, 5);
     assert_eq!(
         action(&house, &lamp).await.progress_percent,
         None,
         "an answer that ends late tells nothing of what began after it"
     );
+    assert_eq!(firmware.note_fetch(&lamp.actor, release, 0), Some(2));
+    firmware.note_handed_out(&lamp.actor, release, 1, 5);
+    assert_eq!(
+        action(&house, &lamp).await.progress_percent,
+        None,
+        "nor of what is fetched anew"
+    );
+    firmware.note_handed_out(&lamp.actor, release, 2, 5);
+    assert_eq!(action(&house, &lamp).await.progress_percent, Some(100));
 }
 
 /// Two admins, or an admin and the keeper, at the same release: nothing may be undone unseen.

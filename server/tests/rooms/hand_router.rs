@@ -330,7 +330,7 @@ impl RouterLink for HandRouter {
             reply.backend = Some("nftables".into());
             let led_to = *self.public_ip.lock().expect("no panic while held");
             let named = target.address.parse().ok().map(|at: SocketAddr| at.ip());
-            reply.addresses.extend(led_to.or(named));
+            reply.reached_ip = led_to.or(named);
         }
         Ok(reply)
     }

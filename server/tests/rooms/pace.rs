@@ -12,7 +12,9 @@ use crate::{
 };
 
 /// So many words at once, and one each two seconds from then on.
-const AT_ONCE: usize = 120;
+const AT_ONCE: usize = 100;
+/// So many more that decide something.
+const DECISIVE: usize = 20;
 
 async fn report(house: &House, lamp: &Lamp) -> gatehouse_core::Result<()> {
     let report = Report {
@@ -98,10 +100,39 @@ async fn feedback_and_attributes_count_as_reports_do() {
     tell().await.expect("is heard");
     has_to_wait(tell().await, 2);
     has_to_wait(step().await, 2);
+    for _ in 0..DECISIVE {
+        let answer = firmware.answer_cancel(&lamp.actor, number, false, "no");
+        answer.await.expect("is heard all the same");
+    }
     has_to_wait(
         firmware
             .answer_cancel(&lamp.actor, number, false, "no")
             .await,
         2,
     );
+}
+
+#[tokio::test]
+async fn the_last_word_of_an_update_is_heard_after_much_chatter() {
+    let house = House::new().await;
+    house.release("1.1.0").await;
+    let (reporter, follower) = (house.lamp("").await, house.lamp("").await);
+    let firmware = &house.portal.firmware;
+    let number = firmware.poll(&follower.actor).await.expect("answers");
+    let number = number.install.expect("something to install");
+    let step = async |state| {
+        let step = firmware.take_step(&follower.actor, number, Some(state), None, "");
+        step.await
+    };
+    while report(&house, &reporter).await.is_ok() {}
+    while step(ActionState::Downloading).await.is_ok() {}
+    let last = Report {
+        version: "1.1.0".into(),
+        state: ReportState::Failed,
+        detail: String::new(),
+    };
+    let heard = firmware.report(&reporter.actor, &last).await;
+    heard.expect("is heard all the same");
+    let heard = step(ActionState::Failed).await;
+    heard.expect("is heard all the same");
 }

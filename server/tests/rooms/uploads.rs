@@ -177,3 +177,22 @@ async fn an_upload_that_grows_sees_what_was_finished_meanwhile() {
     quick.finish(None).await.expect("finishes");
     is_full(slow.write(Bytes::from_static(&[2; 396])).await);
 }
+
+/// Who asks for too much must not have others refused while the database is asked.
+#[tokio::test]
+async fn a_wish_that_is_refused_takes_no_room_from_others_meanwhile() {
+    let house = narrow().await;
+    let (firmware, admin) = (&house.portal.firmware, &house.admin);
+    let mut database = house.database().await;
+    let mut does = async |sql: &'static str| {
+        let done = sqlx::query(sql).execute(&mut database).await;
+        done.expect("does it");
+    };
+    does("BEGIN IMMEDIATE").await;
+    let too_much = firmware.begin_resumable(admin, plain("1.0.0", Some(996)), None);
+    let fits = firmware.begin_upload(admin, plain("1.0.1", Some(900)));
+    // Each waits where it must before the next one begins.
+    let (refused, taken, ()) = tokio::join!(too_much, fits, does("COMMIT"));
+    is_full(refused);
+    taken.expect("there is room");
+}

@@ -27,8 +27,8 @@ pub(super) struct Healths(Mutex<HashMap<Uuid, Known>>);
 
 struct Known {
     health: RouterHealth,
-    /// Where its name led when it last told of itself.
-    addresses: Vec<IpAddr>,
+    /// Where it was when it last told of itself.
+    reached_ip: Option<IpAddr>,
 }
 
 impl Access {
@@ -79,7 +79,7 @@ impl Healths {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known
             .get(&router_id)
-            .is_some_and(|known| known.addresses.contains(&ip))
+            .is_some_and(|known| known.reached_ip == Some(ip))
     }
 
     /// Forgets a router that is gone or somewhere else by now.
@@ -103,14 +103,12 @@ impl Healths {
 
 /// What a short answer does not tell stays as it was told before.
 fn after(before: Option<Known>, now: Timestamp, answer: &Answer) -> Known {
-    let (before, addresses_before) = before.map(|known| (known.health, known.addresses)).unzip();
-    let addresses = match answer {
-        Ok(reply) if !reply.addresses.is_empty() => reply.addresses.clone(),
-        _ => addresses_before.unwrap_or_default(),
-    };
+    let reached_before = before.as_ref().and_then(|known| known.reached_ip);
+    let reached_now = answer.as_ref().ok().and_then(|reply| reply.reached_ip);
+    let before = before.map(|known| known.health);
     Known {
         health: health_after(before, now, answer),
-        addresses,
+        reached_ip: reached_now.or(reached_before),
     }
 }
 

@@ -15,6 +15,9 @@ pub struct DirectWay {
     pub host: String,
     /// The port on it.
     pub port: u16,
+    /// Whether the client is a neighbour of the service. One that only shares the router's public
+    /// address may as well sit behind the same provider, or in another net of the house.
+    pub is_certain: bool,
 }
 
 impl Access {
@@ -26,12 +29,15 @@ impl Access {
         let lan_ip: IpAddr = service.lan_ip.parse().ok()?;
         let comes_through_router =
             is_public(client_ip) && self.healths.is_at(service.router_id, client_ip);
-        let is_at_home = comes_through_router || are_neighbours(client_ip, lan_ip);
-        is_at_home.then(|| way_to(service, lan_ip))
+        let is_certain = are_neighbours(client_ip, lan_ip);
+        (is_certain || comes_through_router).then(|| DirectWay {
+            is_certain,
+            ..uncertain_way(service, lan_ip)
+        })
     }
 }
 
-fn way_to(service: &Service, lan_ip: IpAddr) -> DirectWay {
+fn uncertain_way(service: &Service, lan_ip: IpAddr) -> DirectWay {
     let host = match lan_ip {
         IpAddr::V4(ip) => ip.to_string(),
         IpAddr::V6(ip) => format!("[{ip}]"),
@@ -44,6 +50,7 @@ fn way_to(service: &Service, lan_ip: IpAddr) -> DirectWay {
         url,
         host,
         port: service.lan_port,
+        is_certain: false,
     }
 }
 

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use super::{CatalogProject, Firmware, devices, words::key};
+use super::{CatalogProject, Firmware, devices, pace::Word, words::key};
 use crate::{
     Actor, Error, Result,
     actor::{DeviceActor, Who},
@@ -195,7 +195,7 @@ impl Firmware {
         told: &BTreeMap<String, String>,
     ) -> Result<()> {
         let device = actor.device()?;
-        self.take_word(key(device))?;
+        self.take_word(key(device), Word::Chatter)?;
         let mut record = self.find_device(&device.project, device.device_id).await?;
         match mode {
             AttributesMode::Merge => record.attributes.extend(tidy(told)),

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use gatehouse_types::{codes, rollout::ActionState};
 
 use super::{
-    CatalogRelease, Firmware, no_such_device, standing,
+    CatalogRelease, Firmware, no_such_device,
+    pace::Word,
+    standing,
     words::{key, tidy_detail},
 };
 use crate::{Actor, Error, Result, actor::DeviceActor};
@@ -107,7 +109,7 @@ impl Firmware {
             return self.take_step(actor, number, state, None, detail).await;
         }
         let device = actor.device()?;
-        self.take_word(key(device))?;
+        self.take_word(key(device), Word::Decisive)?;
         self.deployment(actor, number).await?;
         let catalog = self.catalog.load_full();
         let project = catalog.project(&device.project)?;
@@ -138,7 +140,7 @@ impl Firmware {
         detail: &str,
     ) -> Result<()> {
         let device = actor.device()?;
-        self.take_word(key(device))?;
+        self.take_word(key(device), state.map_or(Word::Chatter, Word::of))?;
         let deployment = self.deployment(actor, number).await?;
         let detail = tidy_detail(detail);
         if deployment.state.is_finished() {

@@ -165,30 +165,35 @@ impl<'a> Hearing<'a> {
         self.release(self.member.standing.as_deref()?.release_id)
     }
 
-    /// The device fetches the image and has its first `there_bytes`.
-    pub(super) fn fetches(&mut self, release: &CatalogRelease, there_bytes: u64) {
+    /// The device fetches the image and has its first `there_bytes`; answers in which attempt.
+    pub(super) fn fetches(&mut self, release: &CatalogRelease, there_bytes: u64) -> Option<i64> {
         if !self.is_about(release) {
             let offered = self.wanted().map(|wanted| wanted.record.id);
             // Any published file may be fetched by its name; that alone is no update.
             if offered != Some(release.record.id) {
-                return;
+                return None;
             }
             self.begin(release, ActionState::Pending);
         }
         self.advance(ActionState::Downloading, "");
         self.came_to(percent_of(release, there_bytes));
+        self.attempt_to_fetch(release)
     }
 
-    /// The first `there_bytes` of the image went out. Who did something else meanwhile, or began
-    /// anew, is not moved by it.
-    pub(super) fn was_handed(&mut self, release: &CatalogRelease, there_bytes: u64) {
-        let standing = self.member.standing.as_deref();
-        let still_fetches = standing.is_some_and(|standing| {
-            standing.release_id == release.record.id && standing.state == ActionState::Downloading
-        });
-        if still_fetches {
+    /// The first `there_bytes` of the image that was asked for in this attempt went out. Who did
+    /// something else meanwhile, or began anew, is not moved by it.
+    pub(super) fn was_handed(&mut self, release: &CatalogRelease, attempt: i64, there_bytes: u64) {
+        if self.attempt_to_fetch(release) == Some(attempt) {
             self.came_to(percent_of(release, there_bytes));
         }
+    }
+
+    /// In which attempt the device fetches this release just now.
+    fn attempt_to_fetch(&self, release: &CatalogRelease) -> Option<i64> {
+        let standing = self.member.standing.as_deref()?;
+        let fetches =
+            standing.release_id == release.record.id && standing.state == ActionState::Downloading;
+        fetches.then_some(standing.attempt)
     }
 
     /// How much of the image the device has; written down in steps of a tenth.

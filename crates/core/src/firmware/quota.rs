@@ -2,14 +2,16 @@
 //!
 //! Room is taken by images, by resumable uploads (their rows stand in the database) and by plain
 //! uploads under way, which [`Reserved`] counts: else two that come at once would both find the
-//! last room free. Each instance counts its own.
+//! last room free. Only what fits is held, so that no wish that is refused stands in the way of
+//! another. Each instance counts its own.
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use gatehouse_types::Version;
+use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
 use super::{CatalogProject, Firmware, resumable::signed};
@@ -20,19 +22,20 @@ const PIECE_BYTES: u64 = 1024 * 1024;
 
 /// How many bytes uploads under way hold of each project's room.
 #[derive(Debug, Default)]
-pub(super) struct Reserved(Mutex<HashMap<Uuid, u64>>);
+pub(super) struct Reserved(Mutex<HashMap<Uuid, Room>>);
+
+/// What of one project's room is held.
+#[derive(Debug, Default)]
+struct Room {
+    held_bytes: u64,
+    /// Whose turn it is to look what is free, and to take it.
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
 
 impl Reserved {
-    /// Changes how much is held of a project's room, and answers how much that is now.
-    fn change(&self, project_id: Uuid, change: impl FnOnce(u64) -> u64) -> u64 {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let held_bytes = change(held.get(&project_id).copied().unwrap_or(0));
-        if held_bytes == 0 {
-            held.remove(&project_id);
-        } else {
-            held.insert(project_id, held_bytes);
-        }
-        held_bytes
+    fn with<R>(&self, project_id: Uuid, touch: impl FnOnce(&mut Room) -> R) -> R {
+        let mut rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        touch(rooms.entry(project_id).or_default())
     }
 }
 
@@ -45,13 +48,22 @@ pub(super) struct Reservation<'a> {
 }
 
 impl Reservation<'_> {
-    /// Holds so many bytes, and answers how many others hold.
-    fn hold(&mut self, bytes: u64) -> u64 {
-        let before = std::mem::replace(&mut self.held_bytes, bytes);
-        let all = self
-            .reserved
-            .change(self.project_id, |held| held - before + bytes);
-        all - bytes
+    /// Waits until nobody else looks for room in the project; nobody else does while this is kept.
+    async fn turn(&self) -> OwnedMutexGuard<()> {
+        let turn = |room: &mut Room| Arc::clone(&room.turn);
+        self.reserved.with(self.project_id, turn).lock_owned().await
+    }
+
+    fn held_by_others_bytes(&self) -> u64 {
+        let all_bytes = self.reserved.with(self.project_id, |room| room.held_bytes);
+        all_bytes - self.held_bytes
+    }
+
+    fn hold(&mut self, bytes: u64) {
+        let before_bytes = std::mem::replace(&mut self.held_bytes, bytes);
+        self.reserved.with(self.project_id, |room| {
+            room.held_bytes = room.held_bytes - before_bytes + bytes;
+        });
     }
 }
 
@@ -93,21 +105,24 @@ impl Firmware {
     /// Lets an upload hold so many bytes.
     ///
     /// # Errors
-    /// When images and other uploads leave less.
+    /// When images and other uploads leave less; then it holds what it did before.
     pub(super) async fn hold_room(
         &self,
         room: &mut Reservation<'_>,
         wanted_bytes: u64,
     ) -> Result<()> {
+        let _turn = room.turn().await;
         // In this order: what another one brings is written down before it is let go here, so
         // whoever looks meanwhile sees it at least once.
-        let held_bytes = room.hold(wanted_bytes);
+        let held_bytes = room.held_by_others_bytes();
         let store = &self.ports.store;
         let resumable_bytes = store.running_upload_bytes(room.project_id).await?;
         self.refuse_beyond(
             room,
             wanted_bytes + held_bytes + resumable_bytes.unsigned_abs(),
-        )
+        )?;
+        room.hold(wanted_bytes);
+        Ok(())
     }
 
     /// Lets an upload whose length nobody said hold what came of it, in pieces as long as there
@@ -136,16 +151,18 @@ impl Firmware {
     /// When images and other uploads leave less.
     pub(super) async fn keep_with_room(
         &self,
-        mut room: Option<Reservation<'_>>,
+        room: Option<Reservation<'_>>,
         upload: &UploadRecord,
     ) -> Result<()> {
-        let wanted_bytes = upload.size_bytes.unsigned_abs();
-        let held_bytes = room.as_mut().map_or(0, |room| room.hold(wanted_bytes));
+        let Some(room) = room else {
+            self.ports.store.insert_upload(upload, None).await?;
+            return Ok(());
+        };
+        let _turn = room.turn().await;
+        let held_bytes = room.held_by_others_bytes();
         let catalog = self.catalog();
         let project = catalog.project_by_id(upload.project_id);
-        let limits = project
-            .filter(|_| room.is_some())
-            .and_then(|project| beside_images(project));
+        let limits = project.and_then(|project| beside_images(project));
         let left_bytes =
             limits.map(|(_, free_bytes)| signed(free_bytes.saturating_sub(held_bytes)));
         let is_kept = self.ports.store.insert_upload(upload, left_bytes).await?;

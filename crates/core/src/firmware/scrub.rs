@@ -90,7 +90,8 @@ impl Firmware {
         self.damaged.load().contains_key(sha256)
     }
 
-    pub(super) fn note_whole(&self, sha256: &str) {
+    /// Notes that an image was read and is what was uploaded.
+    pub fn note_whole(&self, sha256: &str) {
         if self.is_damaged(sha256) {
             self.damaged.rcu(|damaged| {
                 let mut damaged = damaged.as_ref().clone();
@@ -101,7 +102,12 @@ impl Firmware {
         }
     }
 
-    async fn note_damaged(&self, sha256: &str, what: &'static str) -> Result<()> {
+    /// Raises an alarm for an image that is no longer what was uploaded, and shows it as damaged
+    /// from then on.
+    ///
+    /// # Errors
+    /// When the audit trail takes no line.
+    pub async fn note_damaged(&self, sha256: &str, what: &'static str) -> Result<()> {
         tracing::error!(
             alarm = true,
             sha256,

@@ -14,6 +14,7 @@ use super::{
     fleet::{Key, Member},
     hearing::Hearing,
     no_such_device,
+    pace::Word,
     running::Running,
 };
 use crate::{
@@ -163,7 +164,7 @@ impl Firmware {
         let catalog = self.catalog.load_full();
         let project = catalog.project(&device.project)?;
         self.know(key(device)).await?;
-        self.take_word(key(device))?;
+        self.take_word(key(device), Word::of(reported(report.state)))?;
         let detail = tidy_detail(&report.detail);
         let ((), progress) = self
             .word(device, project, |hearing| {
@@ -203,31 +204,41 @@ impl Firmware {
         }
     }
 
-    /// Notes that a device fetches an image and has its first `there_bytes`. Touches no database row.
-    pub fn note_fetch(&self, actor: &Actor, release: &CatalogRelease, there_bytes: u64) {
-        self.note(actor, |hearing| hearing.fetches(release, there_bytes));
+    /// Notes that a device fetches an image and has its first `there_bytes`; answers in which
+    /// attempt, if that is one of an update. Touches no database row.
+    pub fn note_fetch(
+        &self,
+        actor: &Actor,
+        release: &CatalogRelease,
+        there_bytes: u64,
+    ) -> Option<i64> {
+        self.note(actor, |hearing| hearing.fetches(release, there_bytes))
+            .flatten()
     }
 
-    /// Notes that the first `there_bytes` of an image went out to a device that fetches it. Touches
-    /// no database row.
-    pub fn note_handed_out(&self, actor: &Actor, release: &CatalogRelease, there_bytes: u64) {
-        self.note(actor, |hearing| hearing.was_handed(release, there_bytes));
+    /// Notes that the first `there_bytes` of an image went out to a device that fetched it in this
+    /// attempt. Touches no database row.
+    pub fn note_handed_out(
+        &self,
+        actor: &Actor,
+        release: &CatalogRelease,
+        attempt: i64,
+        there_bytes: u64,
+    ) {
+        self.note(actor, |hearing| {
+            hearing.was_handed(release, attempt, there_bytes);
+        });
     }
 
-    fn note(&self, actor: &Actor, hear: impl FnOnce(&mut Hearing<'_>)) {
-        let Ok(device) = actor.device() else {
-            return;
-        };
+    fn note<R>(&self, actor: &Actor, hear: impl FnOnce(&mut Hearing<'_>) -> R) -> Option<R> {
+        let device = actor.device().ok()?;
         let catalog = self.catalog.load();
-        let Ok(project) = catalog.project(&device.project) else {
-            return;
-        };
-        let heard = self.word(device, project, hear);
-        if let Some(((), progress)) = heard
-            && !progress.actions.is_empty()
-        {
+        let project = catalog.project(&device.project).ok()?;
+        let (heard, progress) = self.word(device, project, hear)?;
+        if !progress.actions.is_empty() {
             self.fleet.note(progress);
         }
+        Some(heard)
     }
 
     /// The published release that a device has begun to fetch.

@@ -83,8 +83,8 @@ pub struct RouterReply {
     pub version: Option<String>,
     /// What enforces its sessions, where it said so.
     pub backend: Option<String>,
-    /// Where its name leads, where that was looked up.
-    pub addresses: Vec<IpAddr>,
+    /// The address it was reached at, of all those that its name has.
+    pub reached_ip: Option<IpAddr>,
     /// Whether the answer proves that both keys are right. A ping to an original daemon goes no
     /// further than its certificate.
     pub proves_keys: bool,
