@@ -114,7 +114,7 @@ test('an admin brings the keys to a device and replaces one', async ({ page, por
     await confirm(replacing, 'End the old key');
     await expect(page.getByText('The old key is ended.')).toBeVisible();
     await expect(keys.getByText('Takes over next')).toHaveCount(0);
-    await expect(updateWith(first, portal, lamp)).rejects.toThrow(/no such project key/);
+    await expect(updateWith(first, portal, lamp)).rejects.toThrow(/the project's key was replaced/);
     expect(await updateWith(second, portal, lamp)).toContain(`installed ${VERSION}`);
   });
 });

@@ -120,8 +120,9 @@ test.describe('the page', () => {
     return offsets;
   };
 
-  test('goes on after a reload where it stopped', async ({ page, portal }) => {
+  test('goes on after a reload where it stopped', async ({ page, portal, troubles }) => {
     const [project, file] = [await newProject(portal), bigFile(portal)];
+    troubles.foresee(/net::ERR_FAILED/);
     const offsets = watchPieces(page);
     await signIn(page, portal.admin);
     let second = () => {};
@@ -130,16 +131,18 @@ test.describe('the page', () => {
       const isSecond = route.request().headers()['upload-offset'] === String(PIECE);
       if (!isSecond) return route.continue();
       second();
+      return route.abort();
     });
     await choose(page, portal, project, file);
     await secondPiece;
     await expect(page.getByRole('progressbar', { name: 'Upload' })).toBeVisible();
-    // The piece that is held back goes with its page; without a handler it would be let through.
     await page.goto('about:blank');
     await page.unroute('**/uploads/*');
+    expect(offsets.shift()).toBe('0');
+    offsets.length = 0;
     await choose(page, portal, project, file);
     await expect(page).toHaveURL(/\/releases\/2\.0\.0$/);
-    expect(offsets).toEqual(['0', String(PIECE), String(PIECE)]);
+    expect(offsets).toEqual([String(PIECE)]);
     expect(await releases(portal, project)).toMatchObject([{ sha256: sha256(fs.readFileSync(file)) }]);
   });
 
