@@ -7,6 +7,7 @@ use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::NoServerSessionStorage;
 use rustls::{CertificateError, RootCertStore, ServerConfig};
 use std::path::Path;
 use std::sync::Arc;
@@ -39,7 +40,7 @@ impl Identity {
         let chain = read_chain(cert)?;
         let leaf = chain[0].clone();
         let cert_sha256 = fingerprint(&leaf);
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("the ring provider speaks TLS 1.2 and 1.3")
             .with_no_client_auth()
@@ -51,6 +52,10 @@ impl Identity {
                     key.display()
                 ))
             })?;
+        // Portals connect anew each time and resume nothing: what would be kept for that only takes
+        // memory, which a router has little of.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
         Ok(Self {
             acceptor: TlsAcceptor::from(Arc::new(config)),
             cert_sha256,
