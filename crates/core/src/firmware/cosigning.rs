@@ -29,7 +29,7 @@ const SILENCE_MS: i64 = 1_000;
 /// What it refused for a reason that passes is not shown to it again sooner, in milliseconds.
 const ASK_AGAIN_MS: i64 = 5_000;
 /// A person has to agree first, and each time that it is asked counts against the portal's rate.
-const ASK_FOR_APPROVAL_AGAIN_MS: i64 = 60_000;
+const ASK_FOR_APPROVAL_AGAIN_MS: i64 = 300_000;
 /// Devices are given keys that were told so long ago, in milliseconds.
 const KEYS_LAST_MS: i64 = 30_000;
 /// So many manifests are under way to it at a time.
