@@ -99,7 +99,7 @@ texts! {
         clock: "Clocks differ" | "Relojes distintos",
         refused: "Refused" | "Rechazó",
         revoked: "Portal revoked" | "Portal revocado",
-        not_asked_hint: "No device asked this portal for the signed manifest since it started." | "Ningún dispositivo pidió a este portal el manifiesto firmado desde que arrancó.",
+        not_asked_hint: "The portal asks by itself within seconds of the publication. Load this page again." | "El portal pregunta por sí mismo a los pocos segundos de publicar. Carga de nuevo esta página.",
         awaits_hint: "A second person has to approve it on the co-signer's host; until then no device installs it. The command below does it." | "Otra persona debe aprobarla en el equipo del cofirmante; hasta entonces ningún dispositivo la instala. La orden de abajo lo hace.",
         approve_command: "On the co-signer's host" | "En el equipo del cofirmante",
         unreachable_hint: "Devices keep what they run and go on asking. Look whether gatehouse-cosigner runs on its host." | "Los dispositivos siguen con lo que ejecutan y vuelven a preguntar. Mira si gatehouse-cosigner está en marcha en su equipo.",

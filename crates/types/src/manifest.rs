@@ -138,8 +138,8 @@ pub struct ReleaseSigning {
     /// CRC-32 of the image, as zlib computes it; missing for an image of an older portal whose
     /// manifest nobody asked for yet.
     pub crc32: Option<u32>,
-    /// What the co-signer last said to a manifest of this publication; missing while no device
-    /// asked this instance for one.
+    /// What the co-signer last said to a manifest of this publication; missing until this
+    /// instance of the portal asked it.
     pub co_signer: Option<CoSignerWord>,
 }
 
