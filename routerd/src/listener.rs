@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinSet, spawn_blocking};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tracing::{error, info, warn};
 
@@ -88,16 +88,12 @@ impl Daemon {
 
     async fn accept_all(&self, connections: &mut JoinSet<()>, stopped: &watch::Receiver<bool>) {
         let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-        let mut tick = interval(Duration::from_secs(1));
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut complained: Option<Instant> = None;
         loop {
             let accepted = tokio::select! {
                 accepted = self.listener.accept() => accepted,
-                _ = tick.tick() => {
-                    while connections.try_join_next().is_some() {}
-                    continue;
-                }
+                // What has finished keeps its memory until it is joined.
+                Some(_) = connections.join_next() => continue,
             };
             match accepted {
                 Ok((tcp, peer)) => self.take_in(tcp, peer, &slots, connections, stopped),

@@ -67,7 +67,7 @@ impl Nftables {
     fn list(options: &[&str]) -> Result<Option<Listing>, ToolError> {
         let arguments = [options, &["list", "table", "inet", "gatehouse"]].concat();
         match tool::run(NFT, &arguments, "") {
-            Ok(json) => Ok(Listing::parse(&json)
+            Ok(json) => Ok(Listing::parse(json)
                 .inspect_err(|reason| warn!("our table holds what is not ours: {reason}"))
                 .ok()),
             Err(ToolError::Refused { complaint, .. }) if complaint.contains(NOT_THERE) => Ok(None),
@@ -137,7 +137,7 @@ impl Backend for Nftables {
         let mut traffic = Traffic::new();
         for set in ["live4", "live6"] {
             let json = tool::run(NFT, &["-j", "list", "set", "inet", "gatehouse", set], "")?;
-            let listing = Listing::parse(&json)
+            let listing = Listing::parse(json)
                 .map_err(|reason| ToolError::Unreadable(NFT, reason.to_string()))?;
             traffic.extend(listing.traffic());
         }

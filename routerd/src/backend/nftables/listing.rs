@@ -45,10 +45,11 @@ impl<T> Found<T> {
 }
 
 impl Listing {
-    /// Reads the answer of `nft -j list`.
-    pub(super) fn parse(json: &[u8]) -> Result<Self, Unreadable> {
+    /// Reads the answer of `nft -j list`, which may be megabytes and is given back early.
+    pub(super) fn parse(json: Vec<u8>) -> Result<Self, Unreadable> {
         let wire: ListingWire =
-            serde_json::from_slice(json).map_err(|error| Unreadable(error.to_string()))?;
+            serde_json::from_slice(&json).map_err(|error| Unreadable(error.to_string()))?;
+        drop(json);
         let mut listing = Self::default();
         for item in wire.nftables {
             listing.take(item)?;

@@ -26,7 +26,7 @@ fn listing(doors: &str, live: &str) -> Listing {
         {{"rule": {{"family": "inet", "table": "gatehouse", "chain": "guard", "handle": 23, "expr": [{{"accept": null}}]}}}}
         ]}}"#
     );
-    Listing::parse(json.as_bytes()).unwrap()
+    Listing::parse(json.into()).unwrap()
 }
 
 const DOOR: &str = r#"[{"elem": {"val": {"concat": ["203.0.113.7", "tcp", 7890]}, "timeout": 1800, "expires": 1799}}, {"concat": ["192.168.50.10", 80]}]"#;
@@ -122,6 +122,6 @@ fn what_is_not_ours_is_an_error() {
         r#"{"nftables": [{"set": {"name": "live4", "type": ["ipv4_addr"], "elem": ["203.0.113.7"]}}]}"#,
         r#"{"nftables": [{"set": {"name": "live4", "type": ["a"], "elem": [{"concat": ["203.0.113.7", "sctp", "192.168.50.10", 80]}]}}]}"#,
     ] {
-        assert!(Listing::parse(foreign.as_bytes()).is_err(), "{foreign}");
+        assert!(Listing::parse(foreign.into()).is_err(), "{foreign}");
     }
 }
