@@ -358,10 +358,9 @@ fn router(state: AppState, public_url: &str) -> Result<Router, Refusal> {
         )
         .into_response()
     });
-    let (api, _document) = api::routes().split_for_parts();
     let icon = axum::middleware::from_fn_with_state(state.clone(), firmware::own_favicon);
     let site_root = std::env::var_os("LEPTOS_SITE_ROOT").map(PathBuf::from);
-    Ok(api
+    Ok(api::router()
         .merge(api::docs::router())
         .merge(ddi::router())
         .merge(dialects::router())

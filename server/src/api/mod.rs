@@ -27,7 +27,7 @@ mod upload;
 mod uploads;
 mod users;
 
-use axum::Json;
+use axum::{Json, Router, handler::Handler, routing::MethodRouter};
 use gatehouse_core::Error;
 use gatehouse_types::{Page, PageQuery};
 use utoipa::{
@@ -37,84 +37,143 @@ use utoipa::{
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::{PathItemExt, paste};
 use uuid::Uuid;
 
 use crate::{http::problem::Problem, state::AppState};
 
-/// Every operation of the JSON API.
-pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::with_openapi(Document::openapi())
-        .routes(routes!(login::login))
-        .routes(routes!(login::acknowledge))
-        .routes(routes!(account::me))
-        .routes(routes!(account::list_logins))
-        .routes(routes!(account::end_login))
-        .routes(routes!(users::list, users::create))
-        .routes(routes!(users::show, users::change, users::remove))
-        .routes(routes!(users::list_logins))
-        .routes(routes!(users::end_login))
-        .routes(routes!(routers::list, routers::create))
-        .routes(routes!(routers::show, routers::change, routers::remove))
-        .routes(routes!(routers::test))
-        .routes(routes!(services::list, services::create))
-        .routes(routes!(services::show, services::change, services::remove))
-        .routes(routes!(services::grant))
-        .routes(routes!(sessions::list, sessions::open))
-        .routes(routes!(sessions::show, sessions::close))
-        .routes(routes!(sessions::extend))
-        .routes(routes!(sessions::follow))
-        .routes(routes!(events::follow))
-        .routes(routes!(invitations::list, invitations::create))
-        .routes(routes!(invitations::show, invitations::revoke))
-        .routes(routes!(services::seed_list))
-        .routes(routes!(services::seed_show))
-        .routes(routes!(sessions::seed_open))
-        .routes(routes!(sessions::seed_remove))
-        .routes(routes!(projects::list, projects::create))
-        .routes(routes!(projects::show, projects::change, projects::remove))
-        .routes(routes!(project_keys::show))
-        .routes(routes!(project_keys::rotate))
-        .routes(routes!(project_keys::retire))
-        .routes(routes!(releases::list))
-        .routes(routes!(
-            upload::upload,
-            releases::show,
-            releases::change,
-            releases::delete
-        ))
-        .routes(routes!(uploads::create, uploads::abilities))
-        .routes(routes!(uploads::look, uploads::append, uploads::cancel))
-        .routes(routes!(releases::publish))
-        .routes(routes!(releases::withdraw))
-        .routes(routes!(rollouts::approve))
-        .routes(routes!(rollouts::show, rollouts::change))
-        .routes(routes!(rollouts::resume))
-        .routes(routes!(rollouts::list_actions))
-        .routes(routes!(
-            rollouts::create_gateway_token,
-            rollouts::revoke_gateway_token
-        ))
-        .routes(routes!(devices::list, devices::create))
-        .routes(routes!(devices::show, devices::change, devices::remove))
-        .routes(routes!(devices::create_token))
-        .routes(routes!(rollouts::device_actions))
-        .routes(routes!(rollouts::device_timeline))
-        .routes(routes!(rollouts::cancel))
-        .routes(routes!(rollouts::retry))
-        .routes(routes!(tokens::list))
-        .routes(routes!(tokens::revoke))
-        .routes(routes!(tokens::generate))
-        .routes(routes!(own_device::update))
-        .routes(routes!(own_device::manifest))
-        .routes(routes!(own_device::report))
-        .routes(routes!(cosigner::show))
-        .routes(routes!(audit::list))
+/// Makes router and document from one list, so that neither has an operation that the other lacks.
+///
+/// `utoipa_axum` would make the document along with the router: megabytes at each start, of which a
+/// portal at rest keeps the most although nobody may ever ask for it.
+macro_rules! operations {
+    ($($module:ident::$operation:ident,)*) => {
+        /// Every operation of the JSON API.
+        pub fn router() -> Router<AppState> {
+            let router = Router::new();
+            $(
+                let router =
+                    paste! { with::<$module::[<__path_ $operation>], _, _>(router, $module::$operation) };
+            )*
+            router
+        }
+
+        #[derive(OpenApi)]
+        #[openapi(
+            info(title = "Gatehouse", description = "One portal for owners, admins and devices. Times are RFC 3339 UTC with milliseconds, ids are UUIDs, lists take `?limit=` (1..=500, default 100) and `?after=`. Unknown members are refused with 422."),
+            security(("account" = []), ("cookie" = [])),
+            modifiers(&Credentials),
+            components(schemas(ProblemDocument)),
+            paths($($module::$operation),*)
+        )]
+        struct Document;
+    };
+}
+
+operations! {
+    login::login,
+    login::acknowledge,
+    account::me,
+    account::list_logins,
+    account::end_login,
+    users::list,
+    users::create,
+    users::show,
+    users::change,
+    users::remove,
+    users::list_logins,
+    users::end_login,
+    routers::list,
+    routers::create,
+    routers::show,
+    routers::change,
+    routers::remove,
+    routers::test,
+    services::list,
+    services::create,
+    services::show,
+    services::change,
+    services::remove,
+    services::grant,
+    sessions::list,
+    sessions::open,
+    sessions::show,
+    sessions::close,
+    sessions::extend,
+    sessions::follow,
+    events::follow,
+    invitations::list,
+    invitations::create,
+    invitations::show,
+    invitations::revoke,
+    services::seed_list,
+    services::seed_show,
+    sessions::seed_open,
+    sessions::seed_remove,
+    projects::list,
+    projects::create,
+    projects::show,
+    projects::change,
+    projects::remove,
+    project_keys::show,
+    project_keys::rotate,
+    project_keys::retire,
+    releases::list,
+    upload::upload,
+    releases::show,
+    releases::change,
+    releases::delete,
+    uploads::create,
+    uploads::abilities,
+    uploads::look,
+    uploads::append,
+    uploads::cancel,
+    releases::publish,
+    releases::withdraw,
+    rollouts::approve,
+    rollouts::show,
+    rollouts::change,
+    rollouts::resume,
+    rollouts::list_actions,
+    rollouts::create_gateway_token,
+    rollouts::revoke_gateway_token,
+    devices::list,
+    devices::create,
+    devices::show,
+    devices::change,
+    devices::remove,
+    devices::create_token,
+    rollouts::device_actions,
+    rollouts::device_timeline,
+    rollouts::cancel,
+    rollouts::retry,
+    tokens::list,
+    tokens::revoke,
+    tokens::generate,
+    own_device::update,
+    own_device::manifest,
+    own_device::report,
+    cosigner::show,
+    audit::list,
 }
 
 /// The whole document, as `gatehouse openapi` prints it.
 pub fn document() -> utoipa::openapi::OpenApi {
-    routes().split_for_parts().1
+    Document::openapi()
+}
+
+fn with<P, H, T>(router: Router<AppState>, handler: H) -> Router<AppState>
+where
+    P: utoipa::Path,
+    H: Handler<T, AppState>,
+    T: 'static,
+{
+    let filters = P::methods();
+    let filters = filters.iter().map(PathItemExt::to_method_filter);
+    let methods = filters.fold(MethodRouter::new(), |methods, filter| {
+        methods.on(filter, handler.clone())
+    });
+    router.route(&P::path(), methods)
 }
 
 /// The wanted page of a list that the core answers as a whole.
@@ -126,15 +185,6 @@ fn page_of<T>(
     let page = Page::of_all(rows, query, |row| id(row).to_string()).map_err(Error::from)?;
     Ok(Json(page))
 }
-
-#[derive(OpenApi)]
-#[openapi(
-    info(title = "Gatehouse", description = "One portal for owners, admins and devices. Times are RFC 3339 UTC with milliseconds, ids are UUIDs, lists take `?limit=` (1..=500, default 100) and `?after=`. Unknown members are refused with 422."),
-    security(("account" = []), ("cookie" = [])),
-    modifiers(&Credentials),
-    components(schemas(ProblemDocument))
-)]
-struct Document;
 
 struct Credentials;
 
