@@ -53,7 +53,7 @@ macro_rules! operations {
             let router = Router::new();
             $(
                 let router =
-                    paste! { with::<$module::[<__path_ $operation>], _, _>(router, $module::$operation) };
+                    paste! { with::<$module::[<__path_ $operation>], _, _>(router, &$module::$operation) };
             )*
             router
         }
@@ -162,7 +162,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
     Document::openapi()
 }
 
-fn with<P, H, T>(router: Router<AppState>, handler: H) -> Router<AppState>
+fn with<P, H, T>(router: Router<AppState>, handler: &H) -> Router<AppState>
 where
     P: utoipa::Path,
     H: Handler<T, AppState>,
