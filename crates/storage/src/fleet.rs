@@ -59,8 +59,13 @@ const EVENTS: &str = "
     WHERE project_id = $1 AND device_id = $2 ORDER BY id DESC LIMIT $3";
 const COUNTS: &str = "
     SELECT state, COUNT(*) FROM actions WHERE release_id = $1 GROUP BY state ORDER BY state";
+// What an admin lets try again is due when it is marked so; what failed by itself waits.
 const COUNTS_SINCE: &str = "
-    SELECT state, COUNT(*) FROM actions WHERE release_id = $1 AND finished_at_ms > $2
+    SELECT state, COUNT(*) FROM actions WHERE release_id = $1 AND finished_at_ms > $2 AND state <> 'failed'
+    GROUP BY state
+    UNION ALL
+    SELECT state, COUNT(*) FROM actions WHERE release_id = $1 AND finished_at_ms > $2 AND state = 'failed'
+        AND (retry_at_ms IS NULL OR retry_at_ms > finished_at_ms)
     GROUP BY state ORDER BY state";
 const MINUTES: &str = "
     SELECT minute_ms, state, delta FROM rollout_minutes

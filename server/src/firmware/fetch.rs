@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use futures_util::{Stream, TryStreamExt, stream};
+use futures_util::{Stream, TryStreamExt, future, stream};
 use gatehouse_core::{Actor, Error, firmware::CatalogRelease};
 use gatehouse_types::codes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
@@ -196,6 +196,9 @@ impl Fetch {
 
 /// Notes when the last bytes of an answer are taken. A device whose download broke off before has
 /// not got them, and must not look like one that runs its old image again.
+///
+/// Breaks off when the device is to stop: to one that fetches the whole image with one request
+/// nothing else can say so.
 fn noted_at_its_end(
     body: Body,
     (app, actor, release): (&AppState, &Actor, &Arc<CatalogRelease>),
@@ -205,15 +208,24 @@ fn noted_at_its_end(
     let (app, actor, release) = (app.clone(), actor.clone(), Arc::clone(release));
     let mut left_bytes = part.end - part.start;
     let slices = body.into_data_stream().map_ok(in_slices).try_flatten();
-    let bytes = slices.inspect_ok(move |slice| {
+    let bytes = slices.and_then(move |slice| {
+        let firmware = &app.portal.firmware;
+        if firmware.is_stopped(&actor, &release) {
+            return future::err(axum::Error::new(Stopped));
+        }
         left_bytes = left_bytes.saturating_sub(slice.len() as u64);
         if left_bytes == 0 {
-            let firmware = &app.portal.firmware;
             firmware.note_handed_out(&actor, &release, attempt, part.end);
         }
+        future::ok(slice)
     });
     Body::from_stream(bytes)
 }
+
+/// Why a download was cut off in its middle.
+#[derive(Debug, thiserror::Error)]
+#[error("the device was told to stop")]
+struct Stopped;
 
 fn in_slices(mut bytes: Bytes) -> impl Stream<Item = Result<Bytes, axum::Error>> {
     let slice_bytes = usize::try_from(AT_ONCE_BYTES).unwrap_or(usize::MAX);

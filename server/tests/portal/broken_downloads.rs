@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::{
     field::Field,
-    furnish::image,
-    harness::{Ask, get},
+    furnish::{DEVICE, PROJECT, image},
+    harness::{Ask, ask, get},
 };
 
 const UPDATE: &str = "/api/v1/device/update?current_fw=1.0.0";
@@ -43,6 +43,21 @@ async fn an_image_counts_as_fetched_when_its_last_byte_is_taken() {
         assert_eq!(rest, image(size_bytes).slice(size_bytes as usize / 2..));
         assert_eq!(percent(&field).await, json!(100), "{size_bytes}");
     }
+}
+
+/// A device that fetches an image with one request cannot be told in another way.
+#[tokio::test]
+async fn stopping_an_update_cuts_off_the_download() {
+    let field = Field::with(&[], &["1.0.0"]).await;
+    field.release("1.1.0", image(SIZE_BYTES)).await;
+    field.get(UPDATE).await.expect(200);
+    let ask = get("/firmware/lamp/lamp-1.1.0.bin").bearer(&field.token);
+    let mut body = field.portal.begin(ask).await.into_body();
+    body.frame().await.expect("more").expect("bytes");
+    let path = format!("/api/v1/projects/{PROJECT}/devices/{DEVICE}/cancel");
+    let stop = ask("POST", &path).cookie(&field.admin.cookie);
+    assert_eq!(field.portal.send(stop).await.status, 204);
+    assert!(body.frame().await.expect("an end").is_err());
 }
 
 #[tokio::test]

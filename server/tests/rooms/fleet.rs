@@ -138,6 +138,29 @@ async fn a_rollout_halts_by_itself_and_goes_on_when_an_admin_says_so() {
     assert!(offered(&house.portal, &lamps[3], "1.0.0").await.is_some());
 }
 
+/// An admin who stops two devices and lets them try again has seen nothing fail.
+#[tokio::test]
+async fn letting_devices_try_again_halts_nothing() {
+    let house = House::new().await;
+    house.release("1.1.0").await;
+    let lamps = [house.lamp("").await, house.lamp("").await];
+    let firmware = &house.portal.firmware;
+    for lamp in &lamps {
+        let id = lamp.device.device_id;
+        offered(&house.portal, lamp, "1.0.0").await;
+        says(&house.portal, lamp, "1.1.0", ReportState::Downloading).await;
+        let stopped = firmware.cancel_action(&house.admin, PROJECT, id);
+        stopped.await.expect("stops");
+        offered(&house.portal, lamp, "1.0.0").await;
+        let forgiven = firmware.retry_action(&house.admin, PROJECT, id);
+        forgiven.await.expect("forgives");
+    }
+    house.keep_rollouts().await;
+    for lamp in &lamps {
+        assert!(offered(&house.portal, lamp, "1.0.0").await.is_some());
+    }
+}
+
 #[tokio::test]
 async fn a_group_comes_first_and_the_others_when_it_is_through() {
     let house = House::new().await;

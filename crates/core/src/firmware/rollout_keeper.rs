@@ -107,11 +107,11 @@ impl Firmware {
         let Some(threshold) = rollout.plan.error_threshold_percent else {
             return Ok(None);
         };
-        let since = rollout.resumed_at.map(|at| at.0);
+        let since_ms = rollout.resumed_at.map_or(0, |at| at.0);
         let counts = self
             .ports
             .store
-            .action_counts(release.record.id, since)
+            .action_counts(release.record.id, Some(since_ms))
             .await?;
         let of = |wanted: fn(ActionState) -> bool| -> i64 {
             let counted = counts.iter().filter(|(state, _)| wanted(*state));

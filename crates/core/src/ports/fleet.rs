@@ -183,7 +183,8 @@ pub trait Fleet: Send + Sync {
         device_id: Uuid,
         limit: i64,
     ) -> StoreResult<Vec<EventRecord>>;
-    /// How many devices are in which state with a release; `since_ms` counts only finished ones after it.
+    /// How many devices are in which state with a release; `since_ms` counts only those that finished
+    /// after it, without those that an admin lets try again.
     async fn action_counts(
         &self,
         release_id: Uuid,

@@ -137,6 +137,7 @@ stories! {
     rollouts: minutes_tell_how_a_rollout_came_along,
         a_timeline_is_read_newest_first,
         actions_of_a_release_are_counted_and_paged,
+        what_may_try_again_is_not_counted_as_failed_anew,
         overdue_actions_are_found_oldest_first,
         a_group_stands_as_its_devices_do;
     audit: a_line_comes_back_as_it_was_written,

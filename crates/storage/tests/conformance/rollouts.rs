@@ -136,6 +136,25 @@ pub(crate) async fn actions_of_a_release_are_counted_and_paged(store: Arc<dyn St
     assert_eq!(page(Some(ActionState::Cancelled), None, 9).await, []);
 }
 
+/// Otherwise an admin who lets devices try again would halt the rollout with it.
+pub(crate) async fn what_may_try_again_is_not_counted_as_failed_anew(store: Arc<dyn Store>) {
+    let (device, release_id) = device_and_release(&store).await;
+    let failed = ActionState::Failed;
+    let mut word = came_to(&device, release_id, failed, NOW_MS);
+    word.actions[0].retry_at_ms = Some(NOW_MS + 60_000);
+    save(&store, word.clone()).await;
+    let since = |since_ms| store.action_counts(release_id, Some(since_ms));
+    assert_eq!(since(NOW_MS - 1).await.unwrap(), [(failed, 1)]);
+    let forgiven = &mut word.actions[0];
+    forgiven.updated_at_ms = NOW_MS + 9;
+    forgiven.finished_at_ms = Some(NOW_MS + 9);
+    forgiven.retry_at_ms = Some(NOW_MS + 9);
+    save(&store, word).await;
+    assert_eq!(since(NOW_MS - 1).await.unwrap(), []);
+    let counts = store.action_counts(release_id, None).await.unwrap();
+    assert_eq!(counts, [(failed, 1)], "the chart shows it");
+}
+
 pub(crate) async fn overdue_actions_are_found_oldest_first(store: Arc<dyn Store>) {
     let (lamp, release_id) = device_and_release(&store).await;
     let mut overdue = Vec::new();
