@@ -5,10 +5,10 @@ use anyhow::{Context, Result};
 use super::load::{Load, Wrk};
 use super::peer::Peer;
 use super::report::Row;
-use super::stage::{ANY_PORT, IMAGES, Image, PROJECT, Stage};
+use super::stage::{IMAGES, Image, PROJECT, Stage};
 use super::{flask, nginx, rust_peers};
 use crate::fleet::device_token;
-use crate::portal::{self, Portal};
+use crate::portal::Portal;
 use crate::process::{self, Managed};
 
 /// From the middle of the image of 1 MiB.
@@ -62,10 +62,7 @@ impl<'a> Downloads<'a> {
     /// As [`plain`](Self::plain).
     pub(super) fn over_tls(&self) -> Result<Vec<Row>> {
         let pair = self.stage.certificate();
-        let mut serve = portal::serve(&self.stage.data_dir(), ANY_PORT);
-        serve.arg("--tls-cert").arg(&pair.cert);
-        serve.arg("--tls-key").arg(&pair.key);
-        let (process, url) = process::start_listening(serve, false)?;
+        let (process, url) = process::start_listening(self.stage.serve_over_tls(), false)?;
         let nginx = nginx::start(self.stage, Some(&pair))?;
         let axum = rust_peers::bare_axum(self.stage, self.peer_header()?, Some(&pair))?;
         let ours = Ours {

@@ -1,13 +1,15 @@
 //! A portal with a thousand and with a million devices that ask what to install.
 //!
 //! Half of the devices run the newest release, the other half were told of it and have not begun,
-//! so every other answer names something to install. The rows come from `bench/fleet/fill.py`,
-//! which devices ask is drawn by the scripts beside it.
+//! so every other answer names something to install. The devices come from `bench/fleet/fill.py`,
+//! which of them ask is drawn by the scripts beside it. Last, a thousand are played by the
+//! reference device, which also fetches what it is told to install.
 
-use std::fmt::Write;
-use std::path::PathBuf;
+use std::fmt::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::json;
 
 use super::load::{Load, Wrk};
@@ -40,10 +42,7 @@ pub(super) fn rows(seconds: u32) -> Result<()> {
         "what fills a database with devices",
     )?;
     let scratch = tempfile::tempdir_in(project::scratch_dir()?)?;
-    let stage = step("setting the stage for a fleet", || {
-        Stage::set(scratch.path())
-    })?;
-    step("publishing releases", || publish(&stage))?;
+    let stage = set_stage(scratch.path())?;
     let mut rows = Vec::new();
     for devices in SIZES {
         let fleet = Fleet {
@@ -53,23 +52,52 @@ pub(super) fn rows(seconds: u32) -> Result<()> {
         };
         rows.extend(fleet.rows()?);
     }
+    rows.push(updating(seconds)?);
     report::publish("fleet", &conditions(seconds)?, &rows)
 }
 
 fn conditions(seconds: u32) -> Result<String> {
     let cores = std::thread::available_parallelism()?;
     Ok(format!(
-        "Measured over loopback on {cores} cores that the load generator (wrk with 32 connections and a script that \
-         draws a device for each request, {seconds} s each) shares. Half of the devices run the newest release, half have \
-         something to install. Update checks come from {WITH_TOKEN} devices all over the fleet, each with its token; polls \
-         (hawkBit DDI, one gateway token) from all of it. A row stands only if every answer was a success and no connection broke."
+        "Measured over loopback on {cores} cores that the load generator (wrk with 32 kept-alive connections and a script that \
+         draws a device for each request, {seconds} s each) shares; plain HTTP where a row does not say TLS. Half of the \
+         devices run the newest release, half have something to install. Update checks come from {WITH_TOKEN} devices all \
+         over the fleet, each with its token; polls (hawkBit DDI, one gateway token) from all of it. A row of wrk stands only if \
+         every answer was a success and no connection broke. Devices that update themselves are played by \
+         `gatehouse-device simulate` over plain HTTP, on the same cores; that row tells what they met, errors included."
     ))
+}
+
+fn set_stage(dir: &Path) -> Result<Stage> {
+    let stage = step("setting the stage for a fleet", || Stage::set(dir))?;
+    step("publishing releases", || publish(&stage))?;
+    Ok(stage)
 }
 
 fn publish(stage: &Stage) -> Result<()> {
     let (_process, mut portal) = portal::start(&stage.data_dir(), ANY_PORT, false)?;
     stage.sign_in(&mut portal)?;
     stage::publish_images(&portal)
+}
+
+/// What devices met that fetch the image and go on with the new version, on a stage of their own:
+/// wrk's scripts go by what each device ran at first.
+fn updating(seconds: u32) -> Result<Row> {
+    let scratch = tempfile::tempdir_in(project::scratch_dir()?)?;
+    let fleet = Fleet {
+        stage: &set_stage(scratch.path())?,
+        devices: WITH_TOKEN,
+        seconds,
+    };
+    fleet.fill()?;
+    let devices = in_thousands(fleet.devices);
+    let met = step(&format!("{devices} devices update themselves"), || {
+        fleet.simulate()
+    })?;
+    let what = format!(
+        "{devices} devices that update themselves (gatehouse-device simulate, {seconds} s)"
+    );
+    Ok(Row::alone(what, met.to_string()))
 }
 
 /// One size of the fleet.
@@ -79,32 +107,80 @@ struct Fleet<'a> {
     seconds: u32,
 }
 
+/// What lets the load generator ask as a device.
+struct Passes {
+    /// A file with a line for each device that has a token.
+    tokens: PathBuf,
+    gateway_token: String,
+}
+
+/// The portal that is asked, and with what.
+struct Asked<'a> {
+    process: &'a Managed,
+    url: &'a str,
+    passes: &'a Passes,
+    /// What the rows say of the way to it.
+    how: &'static str,
+}
+
 impl Fleet<'_> {
     fn rows(&self) -> Result<Vec<Row>> {
         let devices = in_thousands(self.devices);
         step(&format!("registering {devices} devices"), || self.fill())?;
-        let (process, portal, read_ms) = self.start()?;
-        let rows = step(&format!("{devices} devices ask"), || {
-            Ok(vec![
-                Row::alone(
-                    format!("{devices} devices: reading them into memory after the start"),
-                    format!("{read_ms} ms"),
-                ),
-                start::resident_memory(
-                    &process,
-                    format!("{devices} devices: resident memory before they ask"),
-                )?,
-                Row::alone(
-                    format!("{devices} devices: update check"),
-                    self.update_check(&process, &portal)?.to_string(),
-                ),
-                Row::alone(
-                    format!("{devices} devices: DDI poll"),
-                    self.ddi_poll(&process, &portal)?.to_string(),
-                ),
-            ])
-        })?;
+        let (mut rows, passes) = step(&format!("{devices} devices ask"), || self.plain())?;
+        rows.extend(step(&format!("{devices} devices ask over TLS"), || {
+            self.over_tls(&passes)
+        })?);
         Ok(rows)
+    }
+
+    /// The start, the memory and the load; and what the load over TLS can use again.
+    fn plain(&self) -> Result<(Vec<Row>, Passes)> {
+        let devices = in_thousands(self.devices);
+        let (process, portal, read_ms) = self.start_signed_in()?;
+        let mut rows = vec![
+            Row::alone(
+                format!("{devices} devices: reading them into memory after the start"),
+                format!("{read_ms} ms"),
+            ),
+            start::resident_memory(
+                &process,
+                format!("{devices} devices: resident memory before they ask"),
+            )?,
+        ];
+        let passes = self.passes(&portal)?;
+        rows.extend(self.ask(&Asked {
+            process: &process,
+            url: &portal.url,
+            passes: &passes,
+            how: "",
+        })?);
+        Ok((rows, passes))
+    }
+
+    /// The load on a portal that is started for it.
+    fn over_tls(&self, passes: &Passes) -> Result<Vec<Row>> {
+        let (process, url, _) = start_reading(self.stage.serve_over_tls())?;
+        self.ask(&Asked {
+            process: &process,
+            url: &url,
+            passes,
+            how: " over TLS",
+        })
+    }
+
+    fn ask(&self, asked: &Asked<'_>) -> Result<Vec<Row>> {
+        let (devices, how) = (in_thousands(self.devices), asked.how);
+        Ok(vec![
+            Row::alone(
+                format!("{devices} devices: update check{how}"),
+                self.update_check(asked)?.to_string(),
+            ),
+            Row::alone(
+                format!("{devices} devices: DDI poll{how}"),
+                self.ddi_poll(asked)?.to_string(),
+            ),
+        ])
     }
 
     fn fill(&self) -> Result<()> {
@@ -117,31 +193,21 @@ impl Fleet<'_> {
         process::run(&mut fill)
     }
 
-    /// Starts the portal and waits until it has every device in memory, and tells in how many milliseconds.
-    fn start(&self) -> Result<(Managed, Portal, u64)> {
-        let (mut url, mut read_ms) = (None, None);
+    /// Starts the portal as [`start_reading`] does and signs the administrator in.
+    fn start_signed_in(&self) -> Result<(Managed, Portal, u64)> {
         let serve = portal::serve(&self.stage.data_dir(), ANY_PORT);
-        // A small fleet is read before the portal listens, a large one after.
-        let (process, (url, read_ms)) = process::start_saying(serve, false, |line| {
-            url = url.take().or_else(|| process::listening_address(line));
-            read_ms = read_ms.or_else(|| {
-                let (_, figures) = line.split_once("read the fleet into memory")?;
-                number_in(figures, "duration_ms=")
-            });
-            Some((url.clone()?, read_ms?))
-        })?;
+        let (process, url, read_ms) = start_reading(serve)?;
         let mut portal = Portal::at(url);
         portal.wait_until_ready()?;
         self.stage.sign_in(&mut portal)?;
         Ok((process, portal, read_ms))
     }
 
-    fn update_check(&self, process: &Managed, portal: &Portal) -> Result<Load> {
-        let tokens = self.write_tokens(portal)?;
-        let tokens = tokens.to_str().context("the folder's name is no text")?;
-        let url = format!("{}/api/v1/device/update", portal.url);
-        let settings = [("TOKENS", tokens)];
-        Load::drawn(&self.wrk(), &url, "update_check.lua", &settings, process)
+    fn passes(&self, portal: &Portal) -> Result<Passes> {
+        Ok(Passes {
+            tokens: self.write_tokens(portal)?,
+            gateway_token: gateway_token(portal)?,
+        })
     }
 
     /// Writes a line for each device that has a token: the token and what the device runs.
@@ -164,20 +230,119 @@ impl Fleet<'_> {
         Ok(file)
     }
 
-    fn ddi_poll(&self, process: &Managed, portal: &Portal) -> Result<Load> {
-        let path = format!("/api/v1/projects/{PROJECT}/gateway_token");
-        let made = portal.post(&path, &json!({}))?;
-        let token = made["gateway_token"]
-            .as_str()
-            .context("the portal gave no gateway token")?;
-        let url = format!("{}/{PROJECT}/controller/v1/{ID_PREFIX}", portal.url);
+    fn update_check(&self, asked: &Asked<'_>) -> Result<Load> {
+        let tokens = asked.passes.tokens.to_str();
+        let tokens = tokens.context("the folder's name is no text")?;
+        let url = format!("{}/api/v1/device/update", asked.url);
+        let settings = [("TOKENS", tokens)];
+        Load::drawn(
+            &self.wrk(),
+            &url,
+            "update_check.lua",
+            &settings,
+            asked.process,
+        )
+    }
+
+    fn ddi_poll(&self, asked: &Asked<'_>) -> Result<Load> {
+        let url = format!("{}/{PROJECT}/controller/v1/{ID_PREFIX}", asked.url);
         let devices = self.devices.to_string();
-        let settings = [("GATEWAY_TOKEN", token), ("DEVICES", &devices)];
-        Load::drawn(&self.wrk(), &url, "ddi_poll.lua", &settings, process)
+        let settings = [
+            ("GATEWAY_TOKEN", asked.passes.gateway_token.as_str()),
+            ("DEVICES", &devices),
+        ];
+        Load::drawn(&self.wrk(), &url, "ddi_poll.lua", &settings, asked.process)
+    }
+
+    /// Lets every device that has a token live for some seconds as the reference device does.
+    fn simulate(&self) -> Result<Met> {
+        let (_process, portal, _) = self.start_signed_in()?;
+        let tokens = self.write_tokens(&portal)?;
+        let mut simulate = process::command(project::binary("release", "gatehouse-device"));
+        simulate
+            .args(["simulate", "--url", &portal.url])
+            .args(["--current-fw", OLD_VERSION])
+            .args(["--devices", &WITH_TOKEN.to_string()])
+            .args(["--seconds", &self.seconds.to_string()])
+            .arg("--token-file")
+            .arg(tokens);
+        Met::parse(&process::output(&mut simulate)?)
     }
 
     const fn wrk(&self) -> Wrk {
         Wrk::crowd(self.seconds)
+    }
+}
+
+/// Starts a portal and waits until it has every device in memory; tells its address and in how many
+/// milliseconds it read them.
+fn start_reading(serve: Command) -> Result<(Managed, String, u64)> {
+    let (mut url, mut read_ms) = (None, None);
+    // A small fleet is read before the portal listens, a large one after.
+    let (process, (url, read_ms)) = process::start_saying(serve, false, |line| {
+        url = url.take().or_else(|| process::listening_address(line));
+        read_ms = read_ms.or_else(|| {
+            let (_, figures) = line.split_once("read the fleet into memory")?;
+            number_in(figures, "duration_ms=")
+        });
+        Some((url.clone()?, read_ms?))
+    })?;
+    Ok((process, url, read_ms))
+}
+
+fn gateway_token(portal: &Portal) -> Result<String> {
+    let path = format!("/api/v1/projects/{PROJECT}/gateway_token");
+    let made = portal.post(&path, &json!({}))?;
+    let token = made["gateway_token"].as_str();
+    Ok(token
+        .context("the portal gave no gateway token")?
+        .to_owned())
+}
+
+/// What devices met that updated themselves.
+#[derive(Debug, PartialEq, Eq)]
+struct Met {
+    checks: u64,
+    updates: u64,
+    errors: u64,
+    /// As the reference device prints them, with their unit.
+    p50: String,
+    p99: String,
+}
+
+impl Met {
+    /// Reads the tally that `gatehouse-device simulate` prints.
+    ///
+    /// # Errors
+    /// When nothing was asked or no device came through its update: such a row would mean nothing.
+    fn parse(tally: &str) -> Result<Self> {
+        let value = |label: &str| {
+            let found = tally.lines().find_map(|line| line.strip_prefix(label));
+            found
+                .map(str::trim)
+                .with_context(|| format!("the devices' tally has no line of {label}"))
+        };
+        let met = Self {
+            checks: value("checks ")?.parse()?,
+            updates: value("updates ")?.parse()?,
+            errors: value("errors ")?.parse()?,
+            p50: value("check p50 ")?.to_owned(),
+            p99: value("check p99 ")?.to_owned(),
+        };
+        if met.checks == 0 || met.updates == 0 {
+            bail!("the devices asked nothing or updated nothing:\n{tally}");
+        }
+        Ok(met)
+    }
+}
+
+impl fmt::Display for Met {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} updates, {} errors, {} checks (p50 {}, p99 {})",
+            self.updates, self.errors, self.checks, self.p50, self.p99
+        )
     }
 }
 
@@ -209,6 +374,23 @@ mod tests {
         assert_eq!(number_in(line, "devices="), Some(1000));
         assert_eq!(number_in(line, "duration_ms="), Some(42));
         assert_eq!(number_in(line, "other="), None);
+    }
+
+    #[test]
+    fn what_devices_met_is_read_out_of_their_tally() {
+        let tally = "checks       2500\nupdates      498\nmishaps      0\nbytes        42\n\
+            check p50    1.5 ms\ncheck p99    20.0 ms\nerrors       3\n  unreachable: 3\n";
+        assert_eq!(
+            Met::parse(tally).unwrap().to_string(),
+            "498 updates, 3 errors, 2500 checks (p50 1.5 ms, p99 20.0 ms)"
+        );
+    }
+
+    #[test]
+    fn devices_that_updated_nothing_are_no_measurement() {
+        let tally = "checks       0\nupdates      0\nmishaps      0\nbytes        0\n\
+            check p50    none answered\ncheck p99    none answered\nerrors       9\n  unreachable: 9\n";
+        assert!(Met::parse(tally).is_err());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::Result;
 use gatehouse_esp_image::EspImage;
@@ -130,6 +131,15 @@ impl Stage {
             cert: dir.join("cert.pem"),
             key: dir.join("key.pem"),
         }
+    }
+
+    /// `gatehouse serve` over TLS with that certificate, to be started.
+    pub(super) fn serve_over_tls(&self) -> Command {
+        let pair = self.certificate();
+        let mut serve = portal::serve(&self.data_dir(), ANY_PORT);
+        serve.arg("--tls-cert").arg(pair.cert);
+        serve.arg("--tls-key").arg(pair.key);
+        serve
     }
 
     /// Signs in and fills the portal; returns the ids of the services, all granted to who is signed in.
