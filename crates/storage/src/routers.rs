@@ -25,7 +25,7 @@ const UPDATE: &str = "
     UPDATE routers
     SET name = $2, address = $3, api_key_sealed = $4, aes_key_sealed = $5, cert_sha256 = $6, protocol = $7
     WHERE id = $1 AND removed_at_ms IS NULL AND (
-        (address = $3 AND api_key_sealed = $4 AND aes_key_sealed = $5 AND cert_sha256 = $6 AND protocol = $7)
+        (address = $3 AND protocol = $7)
         OR NOT EXISTS (SELECT 1 FROM access_sessions WHERE router_id = $1 AND finished_at_ms IS NULL))";
 const IS_THERE: &str = "SELECT COUNT(*) FROM routers WHERE id = $1 AND removed_at_ms IS NULL";
 const REMOVE: &str =

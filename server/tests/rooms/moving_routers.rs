@@ -1,4 +1,4 @@
-//! A router is led elsewhere in the moment in which somebody opens a service on it.
+//! A router is led elsewhere, or gets new keys, while somebody opens a service or has one open.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,7 +6,10 @@ use gatehouse_core::{
     Error,
     ports::router_link::{LinkProtocol, RouterLink, RouterTarget},
 };
-use gatehouse_types::access::{AccessSession, RouterChange, SessionState::Open};
+use gatehouse_types::access::{
+    AccessSession, RouterChange,
+    SessionState::{Closed, Open},
+};
 use tokio::time::sleep;
 
 use crate::house::House;
@@ -73,4 +76,24 @@ async fn nobody_is_let_in_where_the_router_was_led_away_from() {
         closed.expect("closes");
         assert_eq!(house.router.rules(), []);
     }
+}
+
+/// A router that was set up anew has other keys; only with them what is open on it can be closed.
+#[tokio::test]
+async fn new_keys_are_taken_while_a_session_is_open_and_another_address_is_not() {
+    let house = House::new().await;
+    let session = house.open(30).await.expect("opens");
+    assert!(!house.lead_to("192.0.2.2:9999").await);
+    let anew = RouterChange {
+        api_key: Some("n".repeat(16)),
+        aes_key: Some("n".repeat(16)),
+        cert_sha256: Some("cd".repeat(32)),
+        ..RouterChange::default()
+    };
+    let access = &house.portal.access;
+    let changed = access.change_router(&house.admin, house.router_id, &anew);
+    assert_eq!(changed.await.expect("changes").cert_sha256, "cd".repeat(32));
+    let closed = access.close(&house.owner, session.id).await;
+    assert_eq!(closed.expect("closes").state, Closed);
+    assert_eq!(house.router.rules(), []);
 }

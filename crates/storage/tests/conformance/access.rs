@@ -62,18 +62,29 @@ pub(crate) async fn a_router_leads_nowhere_else_while_a_session_is_unfinished_on
     };
     let ways = [
         elsewhere(|router| router.address = "other.example:9999".into()),
-        elsewhere(|router| router.cert_sha256 = [9; 32]),
-        elsewhere(|router| router.api_key_sealed = vec![9]),
-        elsewhere(|router| router.aes_key_sealed = vec![9]),
         elsewhere(|router| router.protocol = 1),
+        elsewhere(|router| {
+            router.address = "other.example:9999".into();
+            router.api_key_sealed = vec![9];
+        }),
     ];
     for way in &ways {
         let refused = store.update_router(way).await.unwrap();
         assert_eq!(refused, RouterUpdate::InUse);
     }
-    let renamed = elsewhere(|router| router.name = "attic".into());
-    let written = store.update_router(&renamed).await.unwrap();
-    assert_eq!(written, RouterUpdate::Written);
+    assert_eq!(store.router(before.id).await.unwrap(), Some(before.clone()));
+    let same_place = [
+        elsewhere(|router| router.name = "attic".into()),
+        elsewhere(|router| router.cert_sha256 = [9; 32]),
+        elsewhere(|router| router.api_key_sealed = vec![9]),
+        elsewhere(|router| router.aes_key_sealed = vec![9]),
+    ];
+    for changed in &same_place {
+        let written = store.update_router(changed).await.unwrap();
+        assert_eq!(written, RouterUpdate::Written);
+        let stored = store.router(before.id).await.unwrap();
+        assert_eq!(stored.as_ref(), Some(changed));
+    }
 
     let over = AccessSessionRecord {
         state: SessionState::Failed,
