@@ -17,7 +17,10 @@ use gatehouse_core::{
     actor::{Account, Who},
     firmware::{FirmwareSettings, UploadTarget},
     identity::SignIn,
-    ports::{Clock, Ports, Store},
+    ports::{
+        Clock, Ports, Store,
+        access::{RouterRecord, RouterUpdate},
+    },
 };
 use gatehouse_server::system::SystemRng;
 use gatehouse_storage::{FileBlobs, StoreHandle};
@@ -224,6 +227,17 @@ impl House {
         SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(file))
             .await
             .expect("connects")
+    }
+
+    /// Makes the keys of the router unreadable, as they are after `keys/secret.bin` was lost.
+    pub(crate) async fn lose_router_keys(&self) {
+        let router = self.store.router(self.router_id).await.expect("answers");
+        let unreadable = RouterRecord {
+            api_key_sealed: vec![0; 44],
+            ..router.expect("is there")
+        };
+        let updated = self.store.update_router(&unreadable).await;
+        assert_eq!(updated.expect("answers"), RouterUpdate::Written);
     }
 
     /// Where the bytes of an image lie.

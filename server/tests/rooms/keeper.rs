@@ -148,6 +148,37 @@ async fn closing_ends_with_the_sessions_time_when_the_router_never_comes_back() 
 }
 
 #[tokio::test]
+async fn a_session_on_a_router_whose_keys_do_not_open_ends_with_its_time() {
+    let house = House::new().await;
+    let session = house.open(30).await.expect("opens");
+    house.lose_router_keys().await;
+    let access = &house.portal.access;
+    let closed = access.close(&house.owner, session.id).await;
+    assert_eq!(closed.expect("is marked").state, Closing);
+    house.keep().await;
+    let revoked = Some("revoked".to_owned());
+    assert_eq!(house.state(&session).await, (Closing, revoked.clone()));
+    house.pass_ms(30 * MINUTE_MS);
+    house.keep().await;
+    assert_eq!(house.state(&session).await, (Closed, revoked));
+}
+
+#[tokio::test]
+async fn a_router_whose_keys_do_not_open_is_like_one_that_does_not_answer() {
+    let house = House::new().await;
+    house.lose_router_keys().await;
+    let access = &house.portal.access;
+    access.reconcile().await.expect("goes on");
+    let router = access.router(&house.admin, house.router_id).await;
+    let health = router.expect("is there").health.expect("was asked");
+    let told = health.detail.expect("tells why");
+    assert!(!health.reachable && told.contains("enter them again"));
+    let session = house.open(30).await.expect("answers");
+    let unreachable = (Failed, Some("router_unreachable".to_owned()));
+    assert_eq!(house.state(&session).await, unreachable);
+}
+
+#[tokio::test]
 async fn a_portal_that_died_while_opening_leaves_no_rule_without_a_row() {
     let house = Arc::new(House::new().await);
     let _held = house.router.hold_next_answer();

@@ -79,7 +79,7 @@ impl Access {
         } else {
             command
         };
-        self.send(router, command).await
+        Ok(self.send(router, command).await)
     }
 
     async fn for_all_behind(

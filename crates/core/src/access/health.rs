@@ -10,12 +10,9 @@ use gatehouse_types::{Timestamp, access::RouterHealth};
 use uuid::Uuid;
 
 use super::Access;
-use crate::{
-    Result,
-    ports::{
-        access::RouterRecord,
-        router_link::{RouterCommand, RouterFailure, RouterReply},
-    },
+use crate::ports::{
+    access::RouterRecord,
+    router_link::{RouterCommand, RouterFailure, RouterReply},
 };
 
 /// What a router answered, or why it did not.
@@ -33,13 +30,11 @@ struct Known {
 
 impl Access {
     /// Sends a command, and learns from what comes back how the router is.
-    pub(super) async fn send(
-        &self,
-        router: &RouterRecord,
-        command: RouterCommand,
-    ) -> Result<Answer> {
-        let target = self.target(router)?;
-        let answer = self.ports.router_link.send(&target, command).await;
+    pub(super) async fn send(&self, router: &RouterRecord, command: RouterCommand) -> Answer {
+        let answer = match self.target(router) {
+            Ok(target) => self.ports.router_link.send(&target, command).await,
+            Err(failure) => Err(failure),
+        };
         // Who refuses a session is there all the same; who refuses a ping takes nothing from us.
         let was_heard = matches!(
             &answer,
@@ -49,7 +44,7 @@ impl Access {
         if !tells_nothing {
             self.note_health(router, &answer);
         }
-        Ok(answer)
+        answer
     }
 
     /// Notes how a router answered, and tells the log when that changed.

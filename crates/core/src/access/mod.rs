@@ -35,12 +35,12 @@ use arc_swap::ArcSwapOption;
 use uuid::Uuid;
 
 use crate::{
-    Error, Result,
+    Error,
     audit::Audit,
     ports::{
         Ports,
         access::RouterRecord,
-        router_link::{LinkProtocol, RouterTarget},
+        router_link::{LinkProtocol, RouterFailure, RouterTarget},
     },
     seal::Sealer,
 };
@@ -88,23 +88,29 @@ impl Access {
         }
     }
 
-    fn target(&self, router: &RouterRecord) -> Result<RouterTarget> {
+    /// Tells how to reach a router. One whose keys do not open here is like one that does not
+    /// answer: what is open on it must end in its time all the same.
+    fn target(&self, router: &RouterRecord) -> std::result::Result<RouterTarget, RouterFailure> {
+        let key = |column: &str, sealed: &[u8]| {
+            let opened = self.sealer.open(&bound_to(router, column), sealed);
+            opened.map_err(|_| keys_do_not_open())
+        };
         Ok(RouterTarget {
             protocol: LinkProtocol::of_version(router.protocol),
             address: router.address.clone(),
             cert_sha256: router.cert_sha256,
-            api_key: self
-                .sealer
-                .open(&bound_to(router, "api_key"), &router.api_key_sealed)?,
-            aes_key: self
-                .sealer
-                .open(&bound_to(router, "aes_key"), &router.aes_key_sealed)?,
+            api_key: key("api_key", &router.api_key_sealed)?,
+            aes_key: key("aes_key", &router.aes_key_sealed)?,
         })
     }
 }
 
 fn bound_to(router: &RouterRecord, column: &str) -> String {
     format!("router/{}/{column}", router.id)
+}
+
+fn keys_do_not_open() -> RouterFailure {
+    RouterFailure::Unreachable("Its keys do not open here; enter them again.".into())
 }
 
 fn no_such_router() -> Error {

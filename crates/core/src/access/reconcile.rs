@@ -72,7 +72,7 @@ impl Access {
 
     async fn reconcile_with(&self, router: &RouterRecord) -> Result<()> {
         // Who does not answer this is asked nothing else, and so costs one wait.
-        if self.send(router, RouterCommand::Ping).await?.is_err() {
+        if self.send(router, RouterCommand::Ping).await.is_err() {
             return Ok(());
         }
         let open = SessionFilter {
@@ -84,7 +84,7 @@ impl Access {
         };
         // The rows are read before the rules are: what opens in between lacks nothing.
         let rows = self.ports.store.list_sessions(open, ROWS).await?;
-        let Some(holdings) = self.holdings(router).await? else {
+        let Some(holdings) = self.holdings(router).await else {
             return Ok(());
         };
         self.note_traffic(&rows, &holdings).await?;
@@ -100,22 +100,25 @@ impl Access {
     }
 
     /// What the router holds; `None` where it cannot or does not tell.
-    async fn holdings(&self, router: &RouterRecord) -> Result<Option<Holdings>> {
+    async fn holdings(&self, router: &RouterRecord) -> Option<Holdings> {
         let before_ms = self.ports.now_ms();
-        let listed = self.ports.router_link.list(&self.target(router)?).await;
+        let listed = match self.target(router) {
+            Ok(target) => self.ports.router_link.list(&target).await,
+            Err(failure) => Err(failure),
+        };
         let after_ms = self.ports.now_ms();
         match listed {
-            Ok(listed) => Ok(listed.map(|listed| Holdings {
+            Ok(listed) => listed.map(|listed| Holdings {
                 before_ms,
                 after_ms,
                 held: listed
                     .into_iter()
                     .map(|held| (held.rule.session_id, held))
                     .collect(),
-            })),
+            }),
             Err(failure) => {
                 self.note_health(router, &Err(failure));
-                Ok(None)
+                None
             }
         }
     }
@@ -162,7 +165,7 @@ impl Access {
         }
         let gone = self
             .send(router, RouterCommand::Del(held.rule))
-            .await?
+            .await
             .is_ok();
         tracing::warn!(%session_id, router_id = %router.id, gone, "a router let somebody through whose session is over");
         Ok(())
@@ -179,7 +182,7 @@ impl Access {
         let left_s = seconds_until(row.expires_at_ms, self.ports.now_ms());
         match self
             .send(router, RouterCommand::Add(rule(&row), left_s))
-            .await?
+            .await
         {
             Ok(_) => {
                 tracing::warn!(session_id = %id, router_id = %router.id, left_s, "a router had lost an open session or its end; it has it again");

@@ -230,22 +230,23 @@ impl Access {
     async fn ask_router(&self, round: ProbeRound) -> Result<Vec<ServiceReach>> {
         let _turn = self.tiles.turns.acquire().await.ok();
         let router = self.find_router(round.router_id).await?;
-        let target = self.target(&router)?;
+        let target = self.target(&router).ok();
         let answers = AtomicBool::new(!self.is_silent(router.id));
         let asked = stream::iter(round.services)
-            .map(|service| self.ask_port(&target, service, &answers))
+            .map(|service| self.ask_port(target.as_ref(), service, &answers))
             .buffer_unordered(PORTS_AT_A_TIME);
         Ok(asked.collect().await)
     }
 
+    /// Lets a router connect to a port; without a `target` nobody can tell.
     async fn ask_port(
         &self,
-        target: &RouterTarget,
+        target: Option<&RouterTarget>,
         service: ServiceRecord,
         answers: &AtomicBool,
     ) -> ServiceReach {
         let is_asked = service.transport == Transport::Tcp && answers.load(Ordering::Relaxed);
-        let probed = if is_asked {
+        let probed = if let Some(target) = target.filter(|_| is_asked) {
             let port = (service.lan_ip, service.lan_port).into();
             self.ports.router_link.probe(target, port).await
         } else {

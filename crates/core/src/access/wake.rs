@@ -125,7 +125,13 @@ impl Access {
         service: &ServiceRecord,
         router: &RouterRecord,
     ) -> Result<Roused> {
-        let target = self.target(router)?;
+        let target = match self.target(router) {
+            Ok(target) => target,
+            Err(failure) => {
+                let detail = failure.detail().to_owned();
+                return Ok(Roused::Not(EndReason::RouterUnreachable, detail));
+            }
+        };
         if self.port_answers(&target, service).await == Some(true) {
             return Ok(Roused::Up);
         }
