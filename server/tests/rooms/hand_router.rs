@@ -162,7 +162,7 @@ impl HandRouter {
         self.asked.load(Ordering::SeqCst)
     }
 
-    /// From now on it lets nobody in any more, and says so.
+    /// From now on it lets nobody in and looks at no port, and says so.
     pub(crate) fn refuse(&self) {
         self.refuses.store(true, Ordering::SeqCst);
     }
@@ -357,6 +357,9 @@ impl RouterLink for HandRouter {
             return std::future::pending().await;
         }
         self.answer(target)?;
+        if self.refuses.load(Ordering::SeqCst) {
+            return Err(RouterFailure::Refused("It is full.".into()));
+        }
         if self.is_original.load(Ordering::SeqCst) {
             return Ok(None);
         }

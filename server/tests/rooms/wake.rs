@@ -226,7 +226,51 @@ async fn a_router_that_says_nothing_holds_no_waking_up_beyond_its_time() {
     job.await.expect("ends");
     assert_eq!(
         house.state(&clicked).await,
-        (Failed, Some("not_awake".to_owned()))
+        (Failed, Some("router_unreachable".to_owned()))
+    );
+}
+
+#[tokio::test]
+async fn a_router_that_goes_away_while_a_host_wakes_is_the_reason() {
+    let house = house_that_wakes(wol()).await;
+    let clicked = house.open(30).await.expect("is taken");
+    let job = wake_up(&house);
+    wait_for(&house, &clicked, WakeStep::Waiting).await;
+    house.router.set_away(true);
+    let probed = house.router.probed();
+    while house.router.probed() == probed {
+        sleep(GLANCE).await;
+    }
+    house.pass_ms(WAKE_LASTS_MS);
+    job.await.expect("ends");
+    assert_eq!(
+        house.state(&clicked).await,
+        (Failed, Some("router_unreachable".to_owned()))
+    );
+}
+
+#[tokio::test]
+async fn a_router_that_refuses_to_look_ends_it_at_once() {
+    let house = house_that_wakes(wol()).await;
+    let clicked = house.open(30).await.expect("is taken");
+    house.router.refuse();
+    wake_up(&house).await.expect("ends");
+    assert_eq!(
+        house.state(&clicked).await,
+        (Failed, Some("router_refused".to_owned()))
+    );
+    assert!(house.router.woken().is_empty());
+}
+
+#[tokio::test]
+async fn a_host_behind_a_router_whose_keys_do_not_open_is_not_waited_for() {
+    let house = house_that_wakes(wol()).await;
+    let clicked = house.open(30).await.expect("is taken");
+    house.lose_router_keys().await;
+    wake_up(&house).await.expect("ends");
+    assert_eq!(
+        house.state(&clicked).await,
+        (Failed, Some("router_unreachable".to_owned()))
     );
 }
 

@@ -57,6 +57,43 @@ struct WakeClaims {
     jti: Uuid,
 }
 
+/// What a look at a service's port came to.
+enum Look {
+    /// It answers.
+    Up,
+    /// It does not answer yet, or its router did not tell.
+    Down,
+    /// Nobody can tell.
+    Untold,
+    /// The router refuses to look, and would refuse to let in; the sentence says why.
+    Refused(String),
+}
+
+/// Why the router said nothing at the last look; whoever loses patience with the host reads it.
+struct Silence(Mutex<Option<String>>);
+
+impl Silence {
+    /// Before the first look has an answer, nothing was heard of the router.
+    fn before_first_look() -> Self {
+        Self(Mutex::new(Some("the router did not answer".into())))
+    }
+
+    fn note(&self, probed: &std::result::Result<Option<Probed>, RouterFailure>) {
+        let why = match probed {
+            Err(RouterFailure::Unreachable(detail) | RouterFailure::Unsure(detail)) => {
+                Some(detail.clone())
+            }
+            _ => None,
+        };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
+    fn why(&self) -> Option<String> {
+        let why = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        why.clone()
+    }
+}
+
 /// What became of the attempt to wake a host.
 enum Roused {
     /// Its port answers, or nobody can tell.
@@ -65,6 +102,17 @@ enum Roused {
     Given,
     /// It did not work.
     Not(EndReason, String),
+}
+
+impl Roused {
+    /// The time is over. It was the router's fault where that said nothing at the last look.
+    fn too_late(silence: &Silence, lan_port: u16) -> Self {
+        if let Some(detail) = silence.why() {
+            return Self::Not(EndReason::RouterUnreachable, detail);
+        }
+        let detail = format!("port {lan_port} did not answer");
+        Self::Not(EndReason::NotAwake, detail)
+    }
 }
 
 impl Access {
@@ -91,13 +139,11 @@ impl Access {
             lasts_ms,
         } = job;
         let router = self.find_router(service.router_id).await?;
+        let silence = Silence::before_first_look();
         // A router that does not answer must not hold it up beyond its time.
         let roused = tokio::select! {
-            roused = self.rouse(&mut session, &service, &router) => roused?,
-            () = self.patience_ends() => {
-                let detail = format!("port {} did not answer", service.lan_port);
-                Roused::Not(EndReason::NotAwake, detail)
-            }
+            roused = self.rouse(&mut session, &service, &router, &silence) => roused?,
+            () = self.patience_ends() => Roused::too_late(&silence, service.lan_port),
         };
         match roused {
             Roused::Up => {}
@@ -118,12 +164,14 @@ impl Access {
         }
     }
 
-    /// Tries for ever: a host whose port answers already is left alone, another is told to wake.
+    /// Tries until it is refused: a host whose port answers already is left alone, another is told
+    /// to wake.
     async fn rouse(
         &self,
         session: &mut AccessSessionRecord,
         service: &ServiceRecord,
         router: &RouterRecord,
+        silence: &Silence,
     ) -> Result<Roused> {
         let target = match self.target(router) {
             Ok(target) => target,
@@ -132,8 +180,10 @@ impl Access {
                 return Ok(Roused::Not(EndReason::RouterUnreachable, detail));
             }
         };
-        if self.port_answers(&target, service).await == Some(true) {
-            return Ok(Roused::Up);
+        match self.look(&target, service, silence).await {
+            Look::Up => return Ok(Roused::Up),
+            Look::Refused(detail) => return Ok(Roused::Not(EndReason::RouterRefused, detail)),
+            Look::Down | Look::Untold => {}
         }
         if let Err((reason, detail)) = self.call_host(session, service, &target).await? {
             return Ok(Roused::Not(reason, detail));
@@ -142,8 +192,10 @@ impl Access {
             return Ok(Roused::Given);
         }
         loop {
-            if self.port_answers(&target, service).await != Some(false) {
-                return Ok(Roused::Up);
+            match self.look(&target, service, silence).await {
+                Look::Up | Look::Untold => return Ok(Roused::Up),
+                Look::Refused(detail) => return Ok(Roused::Not(EndReason::RouterRefused, detail)),
+                Look::Down => {}
             }
             sleep(LOOK_AGAIN).await;
             let stored = self.ports.store.session(session.id).await?;
@@ -210,16 +262,25 @@ impl Access {
         })
     }
 
-    /// Whether the service's port answers its router; `None` where nobody can tell.
-    async fn port_answers(&self, target: &RouterTarget, service: &ServiceRecord) -> Option<bool> {
-        if service.transport != Transport::Tcp {
-            return None;
-        }
-        let port = (service.lan_ip, service.lan_port).into();
-        match self.ports.router_link.probe(target, port).await {
-            Ok(Some(Probed::Up { .. })) => Some(true),
-            Ok(Some(Probed::Down)) | Err(_) => Some(false),
-            Ok(None) => None,
+    /// Lets the router look whether the service's port answers, and notes whether it told.
+    async fn look(
+        &self,
+        target: &RouterTarget,
+        service: &ServiceRecord,
+        silence: &Silence,
+    ) -> Look {
+        let probed = if service.transport == Transport::Tcp {
+            let port = (service.lan_ip, service.lan_port).into();
+            self.ports.router_link.probe(target, port).await
+        } else {
+            Ok(None)
+        };
+        silence.note(&probed);
+        match probed {
+            Ok(Some(Probed::Up { .. })) => Look::Up,
+            Ok(None) => Look::Untold,
+            Err(RouterFailure::Refused(detail)) => Look::Refused(detail),
+            Ok(Some(Probed::Down)) | Err(_) => Look::Down,
         }
     }
 
