@@ -82,7 +82,8 @@ fn closing_needs_neither_inner_port_nor_time_and_knows_the_same_door() {
     let del = ADD_JSON.replace("add", "del");
     let bare = del.replace(r#""port_dst_lan": 80, "rule_timeout": 30, "#, "");
     for json in [del, bare] {
-        let LegacyCommand::Del { door } = LegacyRequest::parse(json.as_bytes()).unwrap().command
+        let LegacyCommand::Del { door, .. } =
+            LegacyRequest::parse(json.as_bytes()).unwrap().command
         else {
             panic!("not a del")
         };
@@ -90,6 +91,24 @@ fn closing_needs_neither_inner_port_nor_time_and_knows_the_same_door() {
             panic!("not an add")
         };
         assert_eq!(door.session_id(), opened.session_id());
+    }
+}
+
+/// The original's client may leave the inner port out, and its daemon then finds another rule.
+#[test]
+fn closing_names_the_inner_port_only_where_it_was_named() {
+    let del = ADD_JSON
+        .replace("add", "del")
+        .replace(r#""rule_timeout": 30, "#, "");
+    let bare = del.replace(r#""port_dst_lan": 80, "#, "");
+    for (json, named) in [(del, Some(80)), (bare, None)] {
+        let request = LegacyRequest::parse(json.as_bytes()).unwrap();
+        let LegacyCommand::Del { port_dst_lan, .. } = request.command else {
+            panic!("not a del")
+        };
+        assert_eq!(port_dst_lan, named);
+        let compact: String = json.split(' ').collect();
+        assert_eq!(String::from_utf8(request.to_json()).unwrap(), compact);
     }
 }
 

@@ -46,11 +46,9 @@ fn legacy_commands() -> impl Strategy<Value = LegacyCommand> {
             timeout_minutes,
         }
     });
-    prop_oneof![
-        add,
-        doors().prop_map(|door| LegacyCommand::Del { door }),
-        Just(LegacyCommand::Flush),
-    ]
+    let del = (doors(), proptest::option::of(any::<u16>()))
+        .prop_map(|(door, port_dst_lan)| LegacyCommand::Del { door, port_dst_lan });
+    prop_oneof![add, del, Just(LegacyCommand::Flush),]
 }
 
 fn routes() -> impl Strategy<Value = Route> {

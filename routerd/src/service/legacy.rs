@@ -63,7 +63,8 @@ fn command_of(command: LegacyCommand) -> Command {
             route: route_of(door, port_dst_lan),
             duration_s: u32::from(timeout_minutes) * 60,
         },
-        LegacyCommand::Del { door } => Command::Del {
+        // Here a door leads to one port at a time, so it is found without that port.
+        LegacyCommand::Del { door, .. } => Command::Del {
             session_id: door.session_id(),
         },
         LegacyCommand::Flush => Command::Flush,

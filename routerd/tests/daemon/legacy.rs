@@ -21,6 +21,11 @@ const ADD: LegacyCommand = LegacyCommand::Add {
     timeout_minutes: 30,
 };
 
+const DEL: LegacyCommand = LegacyCommand::Del {
+    door: DOOR,
+    port_dst_lan: None,
+};
+
 pub(crate) fn home_with_version_1() -> Home {
     let home = Home::make();
     home.edit("max_sessions = 256", "max_sessions = 256\nlegacy_v1 = true");
@@ -80,11 +85,10 @@ async fn a_door_is_opened_prolonged_and_closed() {
     assert_eq!(sessions.len(), 1, "opened again, it is the same door");
     assert_eq!(sessions[0].remaining_ms, 30 * 60_000);
 
-    for _ in 0..2 {
-        assert_eq!(
-            ask(&daemon, LegacyCommand::Del { door: DOOR }).await,
-            Ok(())
-        );
+    for port_dst_lan in [Some(80), None] {
+        let door = DOOR;
+        let closing = LegacyCommand::Del { door, port_dst_lan };
+        assert_eq!(ask(&daemon, closing).await, Ok(()));
         assert!(daemon.sessions().await.is_empty());
     }
     daemon.stop().await;
@@ -95,7 +99,7 @@ async fn a_door_is_opened_prolonged_and_closed() {
 async fn a_closed_door_opens_again_also_after_a_restart() {
     let home = home_with_version_1();
     let daemon = home.start().await;
-    for close in [LegacyCommand::Del { door: DOOR }, LegacyCommand::Flush] {
+    for close in [DEL, LegacyCommand::Flush] {
         assert_eq!(ask(&daemon, ADD).await, Ok(()));
         assert_eq!(ask(&daemon, close).await, Ok(()));
         assert_eq!(ask(&daemon, ADD).await, Ok(()), "after {close:?}");
@@ -190,7 +194,7 @@ async fn wrong_keys_have_one_answer() {
     let daemon = home.start().await;
     let mut link = daemon.link.clone();
     link.api_key = "x".repeat(64);
-    for command in [ADD, LegacyCommand::Del { door: DOOR }, LegacyCommand::Flush] {
+    for command in [ADD, DEL, LegacyCommand::Flush] {
         let outcome = client::exchange(&link, command, fresh_iv(&daemon)).await;
         assert_eq!(outcome, Err(ClientError::AnsweredFail));
     }

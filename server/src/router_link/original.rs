@@ -1,19 +1,29 @@
 //! Daemons that speak the original's protocol: they open and close, and tell nothing.
 
+use std::time::Duration;
+
 use gatehouse_core::ports::{
     random_bytes,
     router_link::{RouterCommand, RouterFailure, RouterReply, RouterTarget, Rule},
 };
 use gatehouse_router_protocol::{
-    client::greet,
+    client::{ClientError, Link, greet},
     legacy_v1::{Door, LegacyCommand, TIMEOUT_MINUTES, client::exchange},
 };
+use tokio::time::Instant;
 
 use super::{DaemonLink, gatehouse::to_route, link_to, to_failure};
 
 /// What the core lost on its way here by rounding down: 30 minutes arrive as 1,799 s, and must not
 /// become 29 minutes.
 const ROUNDING_S: u32 = 2;
+
+/// How often a rule is taken away at the most. The original says FAIL once none is left, but our
+/// own daemon says OK to this protocol's `del` however often it comes.
+const MOST_DELS: usize = 16;
+
+/// No `del` is sent again later than this. The last one may take 10 s, and a command 15 s.
+const REPEATING_LASTS: Duration = Duration::from_secs(5);
 
 impl DaemonLink {
     /// A ping goes as far as the pinned certificate: this protocol has no question without a deed.
@@ -30,13 +40,40 @@ impl DaemonLink {
                 ..RouterReply::default()
             });
         };
-        exchange(&link, command, random_bytes(self.rng.as_ref()))
-            .await
-            .map_err(|error| to_failure(&error))?;
+        let done = match command {
+            LegacyCommand::Del { .. } => self.take_all_away(&link, command).await,
+            LegacyCommand::Add { .. } | LegacyCommand::Flush => {
+                self.ask_original(&link, command).await
+            }
+        };
+        done.map_err(|error| to_failure(&error))?;
         Ok(RouterReply {
             proves_keys: true,
             ..RouterReply::default()
         })
+    }
+
+    /// Repeats a `del` until no rule is left. The original stacks one more rule on the others each
+    /// time that a session is opened or prolonged, and takes one away at a time.
+    async fn take_all_away(&self, link: &Link, del: LegacyCommand) -> Result<(), ClientError> {
+        let began = Instant::now();
+        self.ask_original(link, del).await?;
+        for _ in 1..MOST_DELS {
+            if began.elapsed() >= REPEATING_LASTS {
+                break;
+            }
+            match self.ask_original(link, del).await {
+                Ok(()) => {}
+                // What the first one took away was there, so now nothing is.
+                Err(ClientError::AnsweredFail) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn ask_original(&self, link: &Link, command: LegacyCommand) -> Result<(), ClientError> {
+        exchange(link, command, random_bytes(self.rng.as_ref())).await
     }
 }
 
@@ -52,6 +89,7 @@ fn to_legacy(command: RouterCommand) -> Result<Option<LegacyCommand>, RouterFail
         }
         RouterCommand::Del(rule) => Some(LegacyCommand::Del {
             door: door_of(rule)?,
+            port_dst_lan: Some(rule.lan_port),
         }),
         RouterCommand::Ping => None,
     })

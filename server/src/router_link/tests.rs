@@ -1,5 +1,7 @@
 //! Both protocols against a real daemon, and what a failure says about the router's state.
 
+mod stacked_rules;
+
 use std::{net::SocketAddr, sync::Arc};
 
 use gatehouse_core::ports::router_link::{

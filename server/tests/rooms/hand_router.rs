@@ -273,7 +273,7 @@ impl HandRouter {
     }
 }
 
-/// The id that stands for what an original daemon knows of a rule.
+/// The id that our own daemon gives a rule when it is spoken to in the original's protocol.
 pub(crate) fn door_of(rule: &Rule) -> Uuid {
     session_id_of(rule.client_ip, rule.public_port, rule.lan_ip)
 }

@@ -1,6 +1,8 @@
-//! Original daemons know a rule by the client, the public port and the LAN host alone. So sessions
-//! that agree in these three share one rule, whoever opened them: an owner and a guest behind one
-//! address do. It lasts as long as the longest of them, and goes with the last.
+//! The original protocol knows no sessions. Our own daemon knows a rule of it by the client, the
+//! public port and the LAN host; the original daemon by the LAN port as well, and it stacks equal
+//! rules, which the link takes away together. So sessions that agree in the first three share what
+//! one `del` closes, whoever opened them: an owner and a guest behind one address do. It lasts as
+//! long as the longest of them, and goes with the last.
 
 use std::{
     collections::HashMap,
@@ -33,7 +35,8 @@ const ROWS: i64 = 1_000;
 #[derive(Default)]
 pub(super) struct Doors(Mutex<HashMap<Place, DoorLock>>);
 
-/// What an original daemon knows of a rule: client, public port and LAN host.
+/// What sessions share a rule by: client, public port and LAN host. The LAN port is left out, as
+/// nobody can tell which of the two daemons is there.
 type Door = (IpAddr, u16, IpAddr);
 /// A door of one router.
 type Place = (Uuid, Door);

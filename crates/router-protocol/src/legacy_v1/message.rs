@@ -18,7 +18,8 @@ pub const DEFAULT_TIMEOUT_MINUTES: u16 = 5;
 
 const PUBLIC_PORTS: RangeInclusive<u16> = 1024..=65534;
 
-/// What one rule is known by: `del` takes away what `add` of the same three put there.
+/// What a client names to open and to close. Our own daemon knows a rule by these three; the
+/// original's knows it by the port on the LAN host as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Door {
     /// The client's public address.
@@ -84,6 +85,9 @@ pub enum LegacyCommand {
     Del {
         /// The door.
         door: Door,
+        /// The port on the LAN host. Without it the original looks for a rule that leads to the
+        /// public port's number; our own daemon does not look at it.
+        port_dst_lan: Option<u16>,
     },
     /// Closes every door.
     Flush,
@@ -161,6 +165,7 @@ impl LegacyWire {
             Action::Add => self.take_add(),
             Action::Del => Ok(LegacyCommand::Del {
                 door: self.take_door()?,
+                port_dst_lan: self.port_dst_lan,
             }),
             Action::Flush => Ok(LegacyCommand::Flush),
         }
@@ -191,30 +196,31 @@ impl LegacyWire {
     }
 
     fn of(request: &LegacyRequest) -> Self {
-        let (action, door) = match request.command {
-            LegacyCommand::Add { door, .. } => (Action::Add, Some(door)),
-            LegacyCommand::Del { door } => (Action::Del, Some(door)),
-            LegacyCommand::Flush => (Action::Flush, None),
+        let (action, door, port_dst_lan, rule_timeout) = match request.command {
+            LegacyCommand::Add {
+                door,
+                port_dst_lan,
+                timeout_minutes,
+            } => (
+                Action::Add,
+                Some(door),
+                Some(port_dst_lan),
+                Some(timeout_minutes),
+            ),
+            LegacyCommand::Del { door, port_dst_lan } => {
+                (Action::Del, Some(door), port_dst_lan, None)
+            }
+            LegacyCommand::Flush => (Action::Flush, None, None, None),
         };
-        let mut wire = Self {
+        Self {
             ip_src: door.map(|door| door.ip_src),
             port_dst: door.map(|door| door.port_dst),
             ip_dst_lan: door.map(|door| door.ip_dst_lan),
-            port_dst_lan: None,
-            rule_timeout: None,
+            port_dst_lan,
+            rule_timeout,
             action,
             api_key: Some(request.api_key.clone()),
-        };
-        if let LegacyCommand::Add {
-            port_dst_lan,
-            timeout_minutes,
-            ..
-        } = request.command
-        {
-            wire.port_dst_lan = Some(port_dst_lan);
-            wire.rule_timeout = Some(timeout_minutes);
         }
-        wire
     }
 }
 

@@ -187,6 +187,18 @@ mod tests {
     }
 
     #[test]
+    fn an_original_daemon_hears_which_inner_port_to_close() {
+        let mut closing = seeds();
+        closing.insert("action".into(), "del".into());
+        let request = original(closing, KEY).expect("complete");
+        let named = LegacyCommand::Del {
+            door: door(),
+            port_dst_lan: Some(8080),
+        };
+        assert_eq!(request.command, named);
+    }
+
+    #[test]
     fn our_own_words_and_another_key_pass_as_they_are() {
         let id = "00000000-0000-7000-8000-000000000002";
         let typed =
