@@ -1,11 +1,13 @@
 //! Who did what, from where, on what, with which result: appended, never changed.
 
-use std::fmt::Display;
+use std::{collections::BTreeMap, fmt::Display};
 
 use gatehouse_types::{
     Page, PageQuery, Timestamp,
     audit::{AuditEntry, AuditQuery},
 };
+use serde::Serialize;
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
@@ -114,6 +116,32 @@ impl Audit {
     }
 }
 
+/// Tells which members got another value, such as `poll_s=300, two_person_approval=false`.
+///
+/// They come in the order of the alphabet and with their values as JSON, so that no text can be
+/// taken for another member. Those in `long_texts` come without their values.
+pub(crate) fn changes<T: Serialize>(before: &T, after: &T, long_texts: &[&str]) -> String {
+    let (before, after) = (members(before), members(after));
+    let changed = after
+        .iter()
+        .filter(|(name, value)| before.get(*name) != Some(*value));
+    let words = changed.map(|(name, value)| {
+        if long_texts.contains(&name.as_str()) {
+            name.clone()
+        } else {
+            format!("{name}={value}")
+        }
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+fn members(value: &impl Serialize) -> BTreeMap<String, Value> {
+    match serde_json::to_value(value) {
+        Ok(Value::Object(members)) => members.into_iter().collect(),
+        _ => BTreeMap::new(),
+    }
+}
+
 /// Reads the cursor of a list that is ordered by id.
 pub(crate) fn cursor(after: Option<&str>) -> Result<Option<Uuid>> {
     after
@@ -150,5 +178,24 @@ fn describe(who: &Who) -> (&'static str, Option<String>, String) {
         ),
         Who::AdminSecret => ("admin_secret", None, "admin secret".into()),
         Who::System => ("system", None, "gatehouse".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_what_changed_is_told_and_no_text_looks_like_a_member() {
+        let before = json!({ "title": "Lamp", "notes": "", "paused": false, "quota": 5 });
+        let after =
+            json!({ "title": "a, paused=true", "notes": "long", "paused": false, "quota": null });
+        assert_eq!(
+            changes(&before, &after, &["notes"]),
+            "notes, quota=null, title=\"a, paused=true\""
+        );
+        assert_eq!(changes(&after, &after, &["notes"]), "");
     }
 }

@@ -154,6 +154,10 @@ async fn another_name_or_version_waits_until_an_admin_overrules() {
     }
     let published = publish(&portal, &admin, "1.1.0", json!({ "anyway": true })).await;
     assert_eq!(published.expect(200)["state"], "published");
+    let trail = get("/api/v1/audit?action=release.publish").cookie(&admin.cookie);
+    let trail = portal.send(trail).await.expect(200);
+    let details = [0, 1].map(|line| text_of(&trail["items"][line], "detail"));
+    assert_eq!(details, ["anyway: image_name, image_version", ""]);
 }
 
 #[tokio::test]

@@ -199,6 +199,7 @@ async fn a_change_through_an_instance_that_is_behind_is_refused() {
         ..RolloutPlan::default()
     };
     house.plan("1.1.0", paused).await;
+    assert_eq!(house.details("rollout.change").await, ["paused=true"]);
     let wide = RolloutPlan::default();
     let late = other
         .firmware

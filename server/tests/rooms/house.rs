@@ -27,6 +27,7 @@ use gatehouse_storage::{FileBlobs, StoreHandle};
 use gatehouse_types::{
     access::{AccessSession, Grants, NewRouter, NewService, OpenSession, SessionState},
     account::{NewUser, Role},
+    audit::AuditQuery,
     firmware::{NewProject, PublishRelease},
 };
 use serde_json::json;
@@ -310,6 +311,17 @@ impl House {
     pub(crate) async fn release(&self, version: &str) {
         self.draft(version).await;
         self.publish(version).await;
+    }
+
+    /// The details of the audit trail's lines of this action, newest first.
+    pub(crate) async fn details(&self, action: &str) -> Vec<String> {
+        let query = AuditQuery {
+            action: Some(action.to_owned()),
+            ..AuditQuery::default()
+        };
+        let lines = self.portal.audit.list(&self.admin, &query).await;
+        let lines = lines.expect("lists").items;
+        lines.into_iter().map(|line| line.detail).collect()
     }
 
     pub(crate) async fn publish(&self, version: &str) {

@@ -240,6 +240,14 @@ async fn what_changes_is_in_the_next_manifest() {
         .change_release(&house.admin, PROJECT, "1.0.0", &change)
         .await;
     changed.expect("changes it");
+    assert_eq!(
+        house.details("project.change").await,
+        [r#"hardware=["esp32s3"]"#]
+    );
+    assert_eq!(
+        house.details("release.change").await,
+        [r#"allow_downgrade=true, min_version="0.9.0""#]
+    );
     let changed = claims(&house, &lamp).await.expect("something");
     assert_eq!(changed.hardware, ["esp32s3"]);
     assert_eq!(changed.min_version.as_deref(), Some("0.9.0"));

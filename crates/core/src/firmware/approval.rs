@@ -8,7 +8,7 @@ use gatehouse_types::{
 
 use super::{
     Firmware,
-    objections::{refuse_doubted, refuse_unfit},
+    objections::{overruled, refuse_doubted, refuse_unfit},
     releases::to_release,
 };
 use crate::{Actor, Error, Result, actor::Who, ports::firmware::ReleaseRecord};
@@ -44,6 +44,7 @@ impl Firmware {
         if !wish.anyway {
             refuse_doubted(&objections)?;
         }
+        let detail = overruled(&objections);
         let from = record.state;
         let (id, email) = signature(actor);
         record.approval = Approval {
@@ -53,12 +54,13 @@ impl Firmware {
             ..Approval::default()
         };
         if two_persons {
+            let action = "release.request_publication";
             return self
-                .save_release(actor, project, record, from, "release.request_publication")
+                .save_release(actor, project, record, from, action, &detail)
                 .await;
         }
         self.set_published(&mut record);
-        self.save_release(actor, project, record, from, "release.publish")
+        self.save_release(actor, project, record, from, "release.publish", &detail)
             .await
     }
 
@@ -107,13 +109,15 @@ impl Firmware {
             ));
         }
         // What was published meanwhile may speak against it now.
-        refuse_unfit(&self.catalog().project(project)?.objections_to(&record))?;
+        let objections = self.catalog().project(project)?.objections_to(&record);
+        refuse_unfit(&objections)?;
+        let detail = overruled(&objections);
         let from = record.state;
         record.approval.approved_by = id;
         record.approval.approved_by_email = Some(email);
         record.approval.approved_at = Some(Timestamp(self.ports.now_ms()));
         self.set_published(&mut record);
-        self.save_release(actor, project, record, from, "release.approve")
+        self.save_release(actor, project, record, from, "release.approve", &detail)
             .await
     }
 

@@ -71,6 +71,19 @@ pub(super) fn refuse_doubted(objections: &[Objection]) -> Result<()> {
     }
 }
 
+/// Tells for the audit trail what was published in spite of, such as `anyway: image_name`.
+pub(super) fn overruled(objections: &[Objection]) -> String {
+    let codes: Vec<&str> = objections
+        .iter()
+        .map(|objection| objection.code.code())
+        .collect();
+    if codes.is_empty() {
+        String::new()
+    } else {
+        format!("anyway: {}", codes.join(", "))
+    }
+}
+
 fn sentences(objections: &[Objection]) -> String {
     let details: Vec<&str> = objections
         .iter()

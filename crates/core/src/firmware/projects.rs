@@ -9,7 +9,7 @@ use gatehouse_types::{
 use super::{CatalogRelease, Firmware, no_such_project};
 use crate::{
     Actor, Error, Result,
-    audit::Note,
+    audit::{Note, changes},
     ports::{StoreError, firmware::ProjectRecord},
 };
 
@@ -98,6 +98,7 @@ impl Firmware {
     ) -> Result<Project> {
         actor.require_admin()?;
         let mut record = self.catalog().project(name)?.record.clone();
+        let before = to_project(&record);
         if let Some(title) = &change.title {
             title.trim().clone_into(&mut record.title);
         }
@@ -133,11 +134,12 @@ impl Firmware {
         if !self.ports.store.update_project(&record).await? {
             return Err(self.changed_meanwhile(name).await);
         }
-        self.audit
-            .note(actor, Note::ok("project.change", "project", name))
-            .await?;
+        let after = to_project(&record);
+        let detail = changes(&before, &after, &["description"]);
+        let note = Note::ok("project.change", "project", name).detail(&detail);
+        self.audit.note(actor, note).await?;
         self.reload_catalog().await?;
-        Ok(to_project(&record))
+        Ok(after)
     }
 
     /// Removes a project; its devices get nothing any more and its tokens are revoked.

@@ -6,7 +6,11 @@ use gatehouse_types::{
 };
 
 use super::{CatalogProject, CatalogRelease, Firmware};
-use crate::{Actor, Error, Result, audit::Note, ports::firmware::ReleaseRecord};
+use crate::{
+    Actor, Error, Result,
+    audit::{Note, changes},
+    ports::firmware::ReleaseRecord,
+};
 
 impl Firmware {
     /// Lists a project's releases, newest version first.
@@ -67,6 +71,7 @@ impl Firmware {
     ) -> Result<Release> {
         actor.require_admin()?;
         let mut record = self.find_release(project, version)?;
+        let before = changeable(&record);
         if let Some(notes) = &change.notes {
             limits::text("notes", notes)?;
             notes.trim().clone_into(&mut record.notes);
@@ -86,7 +91,8 @@ impl Firmware {
         }
         take_wish_back(&mut record);
         let from = record.state;
-        self.save_release(actor, project, record, from, "release.change")
+        let detail = changes(&before, &changeable(&record), &["notes"]);
+        self.save_release(actor, project, record, from, "release.change", &detail)
             .await
     }
 
@@ -116,6 +122,7 @@ impl Firmware {
             record,
             ReleaseState::Published,
             "release.withdraw",
+            "",
         )
         .await
     }
@@ -180,6 +187,7 @@ impl Firmware {
         record: ReleaseRecord,
         from: ReleaseState,
         action: &'static str,
+        detail: &str,
     ) -> Result<Release> {
         if !self.ports.store.update_release(&record, from).await? {
             self.reload_catalog().await?;
@@ -188,14 +196,21 @@ impl Firmware {
                 "Somebody else changed this release meanwhile. Look at it again.",
             ));
         }
-        self.audit
-            .note(
-                actor,
-                Note::ok(action, "release", format!("{project}/{}", record.version)),
-            )
-            .await?;
+        let target = format!("{project}/{}", record.version);
+        let note = Note::ok(action, "release", target).detail(detail);
+        self.audit.note(actor, note).await?;
         self.reload_catalog().await?;
         Ok(to_release(self.catalog().project(project)?, &record))
+    }
+}
+
+/// What an admin may change of a release, as it stands.
+fn changeable(record: &ReleaseRecord) -> ReleaseChange {
+    ReleaseChange {
+        notes: Some(record.notes.clone()),
+        channel: Some(record.channel),
+        min_version: Some(record.min_version.clone()),
+        allow_downgrade: Some(record.allow_downgrade),
     }
 }
 

@@ -10,7 +10,7 @@ use gatehouse_types::{
 };
 
 use super::{Firmware, releases::take_wish_back};
-use crate::{Actor, Error, Result, ports::fleet::MinuteDelta};
+use crate::{Actor, Error, Result, audit::changes, ports::fleet::MinuteDelta};
 
 const GROUPS_MAX: usize = 16;
 const CHART_POINTS: i64 = 60;
@@ -37,7 +37,8 @@ impl Firmware {
         record.rollout.groups_done = record.rollout.groups_done.min(kept);
         take_wish_back(&mut record);
         let from = record.state;
-        self.save_release(actor, project, record, from, "rollout.change")
+        let detail = changes(&before, plan, &[]);
+        self.save_release(actor, project, record, from, "rollout.change", &detail)
             .await
     }
 
@@ -64,7 +65,7 @@ impl Firmware {
         rollout.halted = None;
         rollout.resumed_at = Some(Timestamp(self.ports.now_ms()));
         let from = record.state;
-        self.save_release(actor, project, record, from, "rollout.resume")
+        self.save_release(actor, project, record, from, "rollout.resume", "")
             .await
     }
 

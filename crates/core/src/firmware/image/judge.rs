@@ -2,7 +2,7 @@
 
 use gatehouse_types::{
     Version,
-    image::{EspFacts, ImageFacts, Objection, ObjectionKind},
+    image::{EspFacts, ImageFacts, ImageKind, Objection, ObjectionKind},
 };
 
 /// What an image is measured by.
@@ -28,7 +28,9 @@ pub fn judge(facts: &ImageFacts, expected: &Expected<'_>) -> Vec<Objection> {
     let doubts = [
         chip_differs(esp, expected.hardware),
         secure_version_falls(facts, expected.secure_version),
+        secure_version_missing(facts, expected.secure_version),
         name_differs(facts, expected.project_name),
+        name_missing(facts, expected.project_name),
         version_differs(facts, expected.version),
     ];
     damages(esp)
@@ -80,6 +82,19 @@ fn secure_version_falls(facts: &ImageFacts, published: Option<u32>) -> Option<Ob
     })
 }
 
+/// A published security version above 0 is lost when an image without any replaces it.
+fn secure_version_missing(facts: &ImageFacts, published: Option<u32>) -> Option<Objection> {
+    // The ESP8266 knows no anti-rollback, so none of its images carries a security version.
+    let may_carry_one = facts.kind == ImageKind::Esp32;
+    let published = published.filter(|published| *published > 0)?;
+    (may_carry_one && is_nameless(facts)).then(|| {
+        let detail = format!(
+            "The image carries no security version, and a published release has {published}: is it a bootloader or a factory image? Upload the application's image, built with security version {published} or higher."
+        );
+        objection(ObjectionKind::ImageSecureVersion, detail)
+    })
+}
+
 fn name_differs(facts: &ImageFacts, published: Option<&str>) -> Option<Objection> {
     let (own, published) = (&*facts.app()?.project_name, published?);
     (own != published).then(|| {
@@ -88,6 +103,24 @@ fn name_differs(facts: &ImageFacts, published: Option<&str>) -> Option<Objection
         );
         objection(ObjectionKind::ImageName, detail)
     })
+}
+
+fn name_missing(facts: &ImageFacts, published: Option<&str>) -> Option<Objection> {
+    let published = published.filter(|published| !published.is_empty())?;
+    is_nameless(facts).then(|| {
+        let detail = format!(
+            "The image carries no name: is it a bootloader or a factory image? The newest published release calls its firmware \"{published}\". Check that it belongs to this project."
+        );
+        objection(ObjectionKind::ImageName, detail)
+    })
+}
+
+/// Tells whether a whole ESP image has no application descriptor.
+///
+/// Of a piece it cannot be told: the descriptor may be in what is missing.
+fn is_nameless(facts: &ImageFacts) -> bool {
+    let is_whole = facts.esp.as_ref().is_some_and(|esp| esp.complete);
+    is_whole && facts.app().is_none()
 }
 
 fn version_differs(facts: &ImageFacts, uploaded_as: &Version) -> Option<Objection> {
@@ -105,5 +138,94 @@ fn objection(code: ObjectionKind, detail: impl Into<String>) -> Objection {
     Objection {
         code,
         detail: detail.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is read of a whole bootloader: an ESP image without an application descriptor.
+    fn bootloader(kind: ImageKind) -> ImageFacts {
+        ImageFacts {
+            kind,
+            esp: Some(EspFacts {
+                chip: "esp32s3".to_owned(),
+                segments: 3,
+                flash_mode: None,
+                flash_size: None,
+                flash_freq: None,
+                complete: true,
+                checksum_ok: true,
+                hash_ok: Some(true),
+                app: None,
+            }),
+        }
+    }
+
+    fn objections(
+        facts: &ImageFacts,
+        project_name: Option<&str>,
+        secure_version: Option<u32>,
+    ) -> Vec<Objection> {
+        let expected = Expected {
+            hardware: &[],
+            project_name,
+            version: &"2.0.1".parse().expect("a version"),
+            secure_version,
+        };
+        judge(facts, &expected)
+    }
+
+    fn codes(
+        facts: &ImageFacts,
+        project_name: Option<&str>,
+        secure_version: Option<u32>,
+    ) -> Vec<ObjectionKind> {
+        let objections = objections(facts, project_name, secure_version);
+        objections.into_iter().map(|one| one.code).collect()
+    }
+
+    #[test]
+    fn an_image_without_a_name_is_objected_to_where_a_release_has_one() {
+        for kind in [ImageKind::Esp32, ImageKind::Esp8266] {
+            let found = objections(&bootloader(kind), Some("lamp"), Some(0));
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert_eq!(found[0].code, ObjectionKind::ImageName);
+            assert!(
+                found[0].detail.contains("carries no name: is it a"),
+                "{found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_image_without_a_security_version_is_objected_to_where_a_release_has_one() {
+        assert_eq!(
+            codes(&bootloader(ImageKind::Esp32), Some("lamp"), Some(3)),
+            [ObjectionKind::ImageSecureVersion, ObjectionKind::ImageName]
+        );
+        assert_eq!(
+            codes(&bootloader(ImageKind::Esp8266), Some(""), Some(3)),
+            []
+        );
+    }
+
+    #[test]
+    fn a_first_release_without_a_name_is_judged_by_nothing() {
+        assert_eq!(codes(&bootloader(ImageKind::Esp32), None, None), []);
+        assert_eq!(codes(&bootloader(ImageKind::Esp32), Some(""), Some(0)), []);
+        let opaque = ImageFacts::plain(ImageKind::Opaque);
+        assert_eq!(codes(&opaque, Some("lamp"), Some(3)), []);
+    }
+
+    #[test]
+    fn a_piece_is_only_said_to_be_one() {
+        let mut piece = bootloader(ImageKind::Esp32);
+        piece.esp.as_mut().expect("an ESP image").complete = false;
+        assert_eq!(
+            codes(&piece, Some("lamp"), Some(3)),
+            [ObjectionKind::ImageTruncated]
+        );
     }
 }
