@@ -211,7 +211,7 @@ fn noted_at_its_end(
     let bytes = slices.and_then(move |slice| {
         let firmware = &app.portal.firmware;
         if firmware.is_stopped(&actor, &release) {
-            return future::err(axum::Error::new(Stopped));
+            return future::err(axum::Error::new("the device was told to stop"));
         }
         left_bytes = left_bytes.saturating_sub(slice.len() as u64);
         if left_bytes == 0 {
@@ -221,11 +221,6 @@ fn noted_at_its_end(
     });
     Body::from_stream(bytes)
 }
-
-/// Why a download was cut off in its middle.
-#[derive(Debug, thiserror::Error)]
-#[error("the device was told to stop")]
-struct Stopped;
 
 fn in_slices(mut bytes: Bytes) -> impl Stream<Item = Result<Bytes, axum::Error>> {
     let slice_bytes = usize::try_from(AT_ONCE_BYTES).unwrap_or(usize::MAX);

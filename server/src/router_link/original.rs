@@ -20,7 +20,7 @@ const ROUNDING_S: u32 = 2;
 
 /// How often a rule is taken away at the most. The original says FAIL once none is left, but our
 /// own daemon says OK to this protocol's `del` however often it comes.
-const MOST_DELS: usize = 16;
+const MOST_DELS: usize = 8;
 
 /// No `del` is sent again later than this. The last one may take 10 s, and a command 15 s.
 const REPEATING_LASTS: Duration = Duration::from_secs(5);
