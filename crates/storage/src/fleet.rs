@@ -1,17 +1,20 @@
 //! Devices as the portal keeps them in memory, their actions, and how rollouts come along.
 
-use std::collections::BTreeMap;
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
+};
 
 use async_trait::async_trait;
 use gatehouse_core::ports::{
     StoreResult,
     fleet::{
         ActionRecord, EventRecord, Fleet, FleetChange, FleetDevice, GroupStanding, MinuteDelta,
-        Progress,
+        PAST_MAX, Progress,
     },
 };
 use gatehouse_types::rollout::{ActionState, Channel};
-use sqlx::{QueryBuilder, Row as _};
+use sqlx::{Executor, QueryBuilder, Row as _};
 use uuid::Uuid;
 
 use crate::{
@@ -54,6 +57,15 @@ const ACTIONS: &str = "
     SELECT project_id, device_id, release_id, attempt, state, from_version, detail, progress_percent,
         created_at_ms AS offered_at_ms, updated_at_ms, retry_at_ms, deadline_at_ms, finished_at_ms
     FROM actions WHERE ";
+// The primary key has the actions of a range of devices, and each device's next to each other.
+const HELD_BACK: &str = "
+    SELECT project_id, device_id, release_id, attempt, state, from_version, detail, progress_percent,
+        created_at_ms AS offered_at_ms, updated_at_ms, retry_at_ms, deadline_at_ms, finished_at_ms
+    FROM (
+        SELECT *, ROW_NUMBER() OVER (
+            PARTITION BY project_id, device_id ORDER BY updated_at_ms DESC, release_id DESC) AS place
+        FROM actions WHERE state IN ('failed', 'rolled_back', 'cancelled') AND ";
+const LATEST: &str = ") AS held_back WHERE place <= ";
 const EVENTS: &str = "
     SELECT id, release_id, attempt, at_ms, state, detail FROM action_events
     WHERE project_id = $1 AND device_id = $2 ORDER BY id DESC LIMIT $3";
@@ -89,6 +101,8 @@ const GROUP_SIZES: &str = "
     SELECT group_name, COUNT(*) FROM devices WHERE project_id = $1 GROUP BY group_name ORDER BY group_name";
 
 for_both! {
+    type Database = <Row as sqlx::Row>::Database;
+
     #[async_trait]
     impl Fleet for Backend {
         async fn fleet_seq(&self) -> StoreResult<i64> {
@@ -102,14 +116,32 @@ for_both! {
             query.push("(devices.project_id, devices.device_id) > (").push_bind(project_id);
             query.push(", ").push_bind(device_id).push(")");
             query.push(OF_LIVING_PROJECTS).push_bind(limit);
-            query.build().try_map(|row| fleet_device(&row)).fetch_all(self.reads()).await.map_err(store_error)
+            let devices = query.build().try_map(|row| fleet_device(&row)).fetch_all(self.reads()).await;
+            let mut devices = devices.map_err(store_error)?;
+            if let Some(last) = devices.last() {
+                let mut query = QueryBuilder::new(HELD_BACK);
+                query.push("(project_id, device_id) > (").push_bind(project_id);
+                query.push(", ").push_bind(device_id);
+                query.push(") AND (project_id, device_id) <= (").push_bind(last.project_id);
+                query.push(", ").push_bind(last.device_id).push(")");
+                add_past(&mut devices, Self::held_back(self.reads(), query).await?);
+            }
+            Ok(devices)
         }
 
         async fn fleet_device(&self, project_id: Uuid, device_id: Uuid) -> StoreResult<Option<FleetDevice>> {
             let mut query = QueryBuilder::new(DEVICES);
             query.push("devices.project_id = ").push_bind(project_id);
             query.push(" AND devices.device_id = ").push_bind(device_id);
-            query.build().try_map(|row| fleet_device(&row)).fetch_optional(self.reads()).await.map_err(store_error)
+            let device = query.build().try_map(|row| fleet_device(&row)).fetch_optional(self.reads()).await;
+            let mut device = device.map_err(store_error)?;
+            if device.is_some() {
+                let mut query = QueryBuilder::new(HELD_BACK);
+                query.push("project_id = ").push_bind(project_id);
+                query.push(" AND device_id = ").push_bind(device_id);
+                add_past(&mut device, Self::held_back(self.reads(), query).await?);
+            }
+            Ok(device)
         }
 
         async fn controller(&self, project_id: Uuid, controller_id: &str) -> StoreResult<Option<Uuid>> {
@@ -142,6 +174,17 @@ for_both! {
                 .fetch_all(&mut *snapshot)
                 .await
                 .map_err(store_error)?;
+            if !changes.is_empty() {
+                let mut query = QueryBuilder::new(HELD_BACK);
+                query.push("(project_id, device_id) IN (SELECT project_id, device_id FROM devices WHERE fleet_seq > ");
+                query.push_bind(since).push(" AND fleet_seq <= ").push_bind(up_to).push(")");
+                let held_back = Self::held_back(&mut *snapshot, query).await?;
+                let devices = changes.iter_mut().filter_map(|(_, change)| match change {
+                    FleetChange::Device(device) => Some(&mut **device),
+                    FleetChange::Removed { .. } => None,
+                });
+                add_past(devices, held_back);
+            }
             changes.extend(removed);
             changes.sort_by_key(|(number, _)| *number);
             Ok((up_to, changes.into_iter().map(|(_, change)| change).collect()))
@@ -304,6 +347,16 @@ for_both! {
             })
         }
 
+        /// Reads the latest actions that hold a release back, of the devices that `query` ends with.
+        async fn held_back<'a>(
+            database: impl Executor<'a, Database = Database>,
+            mut query: QueryBuilder<Database>,
+        ) -> StoreResult<Vec<ActionRecord>> {
+            // The newest action may be among them.
+            query.push(LATEST).push_bind(i64::try_from(PAST_MAX + 1).unwrap_or(i64::MAX));
+            query.build().try_map(|row| Self::action_of(&row)).fetch_all(database).await.map_err(store_error)
+        }
+
         /// The action that was read along with a device.
         pub(crate) fn newest_action_of(row: &Row) -> sqlx::Result<Option<ActionRecord>> {
             let release_id: Option<Uuid> = row.try_get("release_id")?;
@@ -322,6 +375,7 @@ for_both! {
             current_version: row.try_get("current_version")?,
             wants_attributes: row.try_get("wants_attributes")?,
             action: Backend::newest_action_of(row)?,
+            past: Vec::new(),
         })
     }
 
@@ -343,5 +397,26 @@ for_both! {
             state: word(row.try_get("state")?, ActionState::parse)?,
             detail: row.try_get("detail")?,
         })
+    }
+}
+
+/// Gives each device its latest actions with other releases than its newest.
+fn add_past<'a>(
+    devices: impl IntoIterator<Item = &'a mut FleetDevice>,
+    held_back: Vec<ActionRecord>,
+) {
+    let mut of_device: HashMap<(Uuid, Uuid), Vec<ActionRecord>> = HashMap::new();
+    for action in held_back {
+        let key = (action.project_id, action.device_id);
+        of_device.entry(key).or_default().push(action);
+    }
+    for device in devices {
+        let key = (device.project_id, device.device_id);
+        let newest = device.action.as_ref().map(|action| action.release_id);
+        let mut past = of_device.remove(&key).unwrap_or_default();
+        past.retain(|action| Some(action.release_id) != newest);
+        past.sort_by_key(|action| Reverse((action.updated_at_ms, action.release_id)));
+        past.truncate(PAST_MAX);
+        device.past = past;
     }
 }

@@ -108,6 +108,54 @@ async fn a_failure_is_remembered_while_another_release_is_tried() {
     assert_eq!(action(&house, &lamp).await.version, "2.0.0");
 }
 
+/// Nor may a restart or another instance let a release begin anew that is held back on a device.
+#[tokio::test]
+async fn every_instance_knows_what_is_held_back_behind_a_newer_release() {
+    let house = House::new().await;
+    let firmware = &house.portal.firmware;
+    house.release("2.0.0").await;
+    let (lamp, fan) = (house.lamp("").await, house.lamp("").await);
+    let other = house.other_instance();
+    other.firmware.follow_changes().await.expect("follows");
+    for _ in 0..3 {
+        assert!(offered(&house.portal, &lamp, "1.0.0").await.is_some());
+        says(&house.portal, &lamp, "2.0.0", ReportState::Failed).await;
+        house.pass_ms(30 * 60 * 1000);
+    }
+    offered(&house.portal, &fan, "1.0.0").await;
+    let device_id = fan.device.device_id;
+    let cancelled = firmware.cancel_action(&house.admin, PROJECT, device_id);
+    cancelled.await.expect("cancels");
+    firmware.flush_progress().await.expect("writes");
+    other.firmware.follow_fleet().await.expect("follows");
+
+    house.release("2.1.0").await;
+    for device in [&lamp, &fan] {
+        assert!(offered(&house.portal, device, "1.0.0").await.is_some());
+    }
+    house.pass_ms(1);
+    let withdrawn = firmware.withdraw(&house.admin, PROJECT, "2.1.0").await;
+    withdrawn.expect("withdraws");
+    firmware.flush_progress().await.expect("writes");
+    other.firmware.follow_changes().await.expect("follows");
+    other.firmware.follow_fleet().await.expect("follows");
+    let restarted = house.other_instance();
+    restarted.firmware.follow_changes().await.expect("follows");
+    let loaded = house.other_instance();
+    loaded.firmware.follow_changes().await.expect("follows");
+    loaded.firmware.load_fleet().await.expect("reads");
+    for portal in [&house.portal, &other, &restarted, &loaded] {
+        for device in [&lamp, &fan] {
+            assert_eq!(offered(portal, device, "1.0.0").await, None);
+        }
+    }
+    house.pass_ms(24 * 60 * 60 * 1000);
+    let again = offered(&restarted, &lamp, "1.0.0").await;
+    assert_eq!(again.as_deref(), Some("2.0.0"));
+    restarted.firmware.flush_progress().await.expect("writes");
+    assert_eq!(action(&house, &lamp).await.attempt, 4);
+}
+
 #[tokio::test]
 async fn a_device_that_goes_on_fetching_does_not_miss_its_deadline() {
     let house = House::new().await;

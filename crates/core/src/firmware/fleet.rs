@@ -8,6 +8,7 @@
 //! What other instances wrote comes back by its number ([`Fleet::learn`]).
 
 use std::{
+    cmp::Reverse,
     collections::{HashMap, HashSet, VecDeque, hash_map::Entry},
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -19,7 +20,7 @@ use gatehouse_types::{Version, rollout::Channel};
 use uuid::Uuid;
 
 use super::{pace::Pace, standing::Standing};
-use crate::ports::fleet::{FleetChange, FleetDevice, Progress};
+use crate::ports::fleet::{FleetChange, FleetDevice, PAST_MAX, Progress};
 
 const SHARDS: usize = 64;
 /// Words beyond this wait until the next writing; a bound, not a quota.
@@ -62,10 +63,28 @@ impl From<&FleetDevice> for Member {
                 .and_then(|version| version.parse().ok()),
             wants_attributes: device.wants_attributes,
             standing: device.action.as_ref().map(|action| Box::new(action.into())),
-            past: Vec::new(),
+            past: device.past.iter().map(Standing::from).collect(),
             pace: Pace::default(),
             sighted_at_ms: None,
         }
+    }
+}
+
+impl Member {
+    /// Keeps how it stood with releases before its newest: of each the latest, and only of the last few.
+    fn remember(&mut self, standings: impl IntoIterator<Item = Standing>) {
+        for standing in standings {
+            let is_same = |past: &&mut Standing| past.release_id == standing.release_id;
+            match self.past.iter_mut().find(is_same) {
+                Some(past) if standing.is_newer_than(past) => *past = standing,
+                Some(_) => {}
+                None => self.past.push(standing),
+            }
+        }
+        let newest = self.standing.as_ref().map(|standing| standing.release_id);
+        self.past.retain(|past| Some(past.release_id) != newest);
+        self.past.sort_by_key(|past| Reverse(past.updated_at_ms));
+        self.past.truncate(PAST_MAX);
     }
 }
 
@@ -174,16 +193,17 @@ impl Fleet {
             }
             Entry::Occupied(mut place) => {
                 let known = place.get_mut();
-                let stays = match (&known.standing, &device.action) {
+                let stays = match (&known.standing, &fresh.standing) {
                     (Some(known), Some(stored)) => known.is_newer_than(stored),
                     (Some(_), None) => true,
                     (None, _) => false,
                 };
                 if stays {
-                    fresh.standing = known.standing.take();
+                    std::mem::swap(&mut fresh.standing, &mut known.standing);
                     fresh.current = known.current.take();
                 }
-                fresh.past = std::mem::take(&mut known.past);
+                let displaced = known.standing.take().map(|standing| *standing);
+                fresh.remember(displaced.into_iter().chain(known.past.drain(..)));
                 fresh.pace = known.pace;
                 fresh.sighted_at_ms = known.sighted_at_ms;
                 **known = fresh;

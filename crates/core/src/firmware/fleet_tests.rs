@@ -16,6 +16,7 @@ fn stored(action: Option<ActionRecord>) -> FleetDevice {
         current_version: Some("1.0.0".into()),
         wants_attributes: false,
         action,
+        past: Vec::new(),
     }
 }
 
@@ -41,6 +42,65 @@ fn what_was_heard_since_stays() {
     assert_eq!(state(&fleet), Some(Some(ActionState::Installing)));
     fleet.learn(&stored(Some(action(ActionState::Succeeded, 30))));
     assert_eq!(state(&fleet), Some(Some(ActionState::Succeeded)));
+}
+
+/// A release that failed must not begin anew because another instance heard of the next one.
+#[test]
+fn how_a_device_stood_with_an_earlier_release_stays_known() {
+    let of_release = |number, state, updated_at_ms| ActionRecord {
+        release_id: Uuid::from_u128(number),
+        ..action(state, updated_at_ms)
+    };
+    let past = |fleet: &Fleet| {
+        fleet.with(KEY, |member| {
+            let past = member.past.iter();
+            past.map(|standing| (standing.release_id.as_u128(), standing.state))
+                .collect::<Vec<_>>()
+        })
+    };
+    let failed = of_release(3, ActionState::Failed, 20);
+    let fleet = Fleet::default();
+    fleet.learn(&stored(Some(failed.clone())));
+    fleet.learn(&stored(Some(of_release(4, ActionState::Pending, 30))));
+    assert_eq!(past(&fleet), Some(vec![(3, ActionState::Failed)]));
+    fleet.learn(&stored(Some(of_release(5, ActionState::Pending, 10))));
+    let both = vec![(3, ActionState::Failed), (5, ActionState::Pending)];
+    assert_eq!(
+        past(&fleet),
+        Some(both),
+        "one that comes late is not newest"
+    );
+
+    fleet.learn(&FleetDevice {
+        past: vec![
+            of_release(5, ActionState::Cancelled, 40),
+            of_release(3, ActionState::RolledBack, 10),
+            of_release(6, ActionState::Failed, 5),
+            of_release(7, ActionState::Failed, 4),
+        ],
+        ..stored(Some(of_release(4, ActionState::Pending, 30)))
+    });
+    let latest = [
+        (5, ActionState::Cancelled),
+        (3, ActionState::Failed),
+        (6, ActionState::Failed),
+    ];
+    assert_eq!(
+        past(&fleet),
+        Some(latest.to_vec()),
+        "the latest of each, and few"
+    );
+    fleet.learn(&stored(Some(of_release(3, ActionState::Downloading, 50))));
+    let others = [
+        (5, ActionState::Cancelled),
+        (4, ActionState::Pending),
+        (6, ActionState::Failed),
+    ];
+    assert_eq!(
+        past(&fleet),
+        Some(others.to_vec()),
+        "the newest is not past"
+    );
 }
 
 #[test]

@@ -13,15 +13,13 @@ use super::{
     rollout::{Candidate, pick},
     standing::Standing,
 };
-use crate::ports::fleet::{ActionRecord, EventRecord, Progress};
+use crate::ports::fleet::{ActionRecord, EventRecord, PAST_MAX, Progress};
 
 const DEFAULT_DEADLINE_MINUTES: u32 = 24 * 60;
 const MINUTE_MS: i64 = 60 * 1000;
 /// A device that fetched everything and asks again with the old version so much later has
 /// started the old image; sooner, its download broke off at the very end.
 const RESTART_MS: i64 = MINUTE_MS;
-/// So many releases before the newest are remembered of a device.
-const PAST_MAX: usize = 3;
 
 /// Changes of one device that are to be written down.
 #[derive(Debug, Default)]

@@ -133,8 +133,8 @@ impl Standing {
         }
     }
 
-    /// Whether this is later than what another instance wrote down.
-    pub(super) fn is_newer_than(&self, stored: &ActionRecord) -> bool {
+    /// Whether this is later than what is known from elsewhere, as from another instance.
+    pub(super) fn is_newer_than(&self, stored: &Self) -> bool {
         if self.release_id == stored.release_id {
             let begins_later = self.created_at_ms > stored.updated_at_ms;
             begins_later

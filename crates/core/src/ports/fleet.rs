@@ -6,6 +6,9 @@ use uuid::Uuid;
 
 use super::StoreResult;
 
+/// So many releases before the newest are remembered of a device.
+pub const PAST_MAX: usize = 3;
+
 /// A device's newest attempt at a release, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActionRecord {
@@ -58,6 +61,9 @@ pub struct FleetDevice {
     pub wants_attributes: bool,
     /// Its newest action.
     pub action: Option<ActionRecord>,
+    /// Its latest other actions that hold a release back (failed, rolled back or cancelled), the
+    /// latest first; at most [`PAST_MAX`].
+    pub past: Vec<ActionRecord>,
 }
 
 /// What is new of a device since some number.

@@ -26,6 +26,7 @@ fn in_memory(record: &DeviceRecord) -> FleetDevice {
         current_version: record.current_version.clone(),
         wants_attributes: true,
         action: None,
+        past: Vec::new(),
     }
 }
 
@@ -109,6 +110,63 @@ pub(crate) async fn a_fleet_is_loaded_page_by_page(store: Arc<dyn Store>) {
         loaded.extend(page);
     }
     assert_eq!(loaded, expected);
+}
+
+pub(crate) async fn what_holds_releases_back_is_read_along_with_each_device(store: Arc<dyn Store>) {
+    let project_id = some_project(&store).await;
+    let lamp = some_device(&store, project_id).await;
+    let fan = some_device(&store, project_id).await;
+    let mut says = Vec::new();
+    for (place, state) in [
+        ActionState::Failed,
+        ActionState::Cancelled,
+        ActionState::Succeeded,
+        ActionState::RolledBack,
+        ActionState::Failed,
+        ActionState::Cancelled,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let release = some_release(&store, project_id, &format!("{place}.0.0")).await;
+        let at_ms = NOW_MS + i64::try_from(place).unwrap();
+        says.push(came_to(&lamp, release.id, state, at_ms));
+    }
+    let of_fan = came_to(
+        &fan,
+        says[1].actions[0].release_id,
+        ActionState::Failed,
+        NOW_MS,
+    );
+    let before = store.fleet_seq().await.unwrap();
+    store.save_progress(&says).await.unwrap();
+    store.save_progress(&[of_fan.clone()]).await.unwrap();
+
+    let action = |place: usize| says[place].actions[0].clone();
+    let expected = [
+        FleetDevice {
+            action: Some(action(5)),
+            past: vec![action(4), action(3), action(1)],
+            ..in_memory(&lamp)
+        },
+        FleetDevice {
+            action: of_fan.actions.first().cloned(),
+            ..in_memory(&fan)
+        },
+    ];
+    assert_eq!(store.load_fleet(None, 9).await.unwrap(), expected);
+    assert_eq!(store.load_fleet(None, 1).await.unwrap(), expected[..1]);
+    let first = (project_id, lamp.device_id);
+    let rest = store.load_fleet(Some(first), 9).await.unwrap();
+    assert_eq!(rest, expected[1..]);
+    for (record, expected) in [&lamp, &fan].into_iter().zip(&expected) {
+        assert_eq!(of_store(&store, record).await.as_ref(), Some(expected));
+    }
+    let (_, changes) = store.fleet_changes(before, 9).await.unwrap();
+    assert_eq!(
+        changes,
+        expected.map(|device| FleetChange::Device(Box::new(device)))
+    );
 }
 
 pub(crate) async fn a_device_is_found_by_what_foreign_clients_call_it(store: Arc<dyn Store>) {

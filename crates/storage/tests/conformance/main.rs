@@ -121,6 +121,7 @@ stories! {
         a_removed_device_takes_reports_and_tokens_along;
     fleet: a_device_in_memory_is_like_its_row,
         a_fleet_is_loaded_page_by_page,
+        what_holds_releases_back_is_read_along_with_each_device,
         a_device_is_found_by_what_foreign_clients_call_it,
         every_change_of_a_device_is_found_once,
         a_batch_is_never_cut,
