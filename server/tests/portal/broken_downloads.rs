@@ -51,8 +51,8 @@ async fn stopping_an_update_cuts_off_the_download() {
     let field = Field::with(&[], &["1.0.0"]).await;
     field.release("1.1.0", image(SIZE_BYTES)).await;
     field.get(UPDATE).await.expect(200);
-    let ask = get("/firmware/lamp/lamp-1.1.0.bin").bearer(&field.token);
-    let mut body = field.portal.begin(ask).await.into_body();
+    let fetch = get("/firmware/lamp/lamp-1.1.0.bin").bearer(&field.token);
+    let mut body = field.portal.begin(fetch).await.into_body();
     body.frame().await.expect("more").expect("bytes");
     let path = format!("/api/v1/projects/{PROJECT}/devices/{DEVICE}/cancel");
     let stop = ask("POST", &path).cookie(&field.admin.cookie);
