@@ -11,7 +11,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::harness::{PUBLIC_URL, Portal};
+use crate::harness::Portal;
 
 const PATIENT: Duration = Duration::from_secs(30);
 
@@ -24,12 +24,14 @@ pub(crate) struct Served {
 
 impl Portal {
     pub(crate) async fn listen(&self) -> Served {
-        let front = self.installation.front(PUBLIC_URL).expect("an origin");
         let any_port = "127.0.0.1:0".parse().expect("an address");
         let listener = Listener::bind(any_port, None, Limits::default())
             .await
             .expect("a free port");
         let address = listener.address();
+        // Devices that it answers find their images there.
+        let front = self.installation.front(&format!("http://{address}"));
+        let front = front.expect("an origin");
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(listener.serve(front, async { drop(stopped.await) }));
         Served {
