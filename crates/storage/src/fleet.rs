@@ -1,9 +1,8 @@
 //! Devices as the portal keeps them in memory, their actions, and how rollouts come along.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, HashMap},
-};
+mod past;
+
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use gatehouse_core::ports::{
@@ -17,6 +16,7 @@ use gatehouse_types::rollout::{ActionState, Channel};
 use sqlx::{Executor, QueryBuilder, Row as _};
 use uuid::Uuid;
 
+use self::past::{HELD_BACK, LATEST, add_past};
 use crate::{
     column::{hash, to_json, word},
     failure::store_error,
@@ -57,15 +57,6 @@ const ACTIONS: &str = "
     SELECT project_id, device_id, release_id, attempt, state, from_version, detail, progress_percent,
         created_at_ms AS offered_at_ms, updated_at_ms, retry_at_ms, deadline_at_ms, finished_at_ms
     FROM actions WHERE ";
-// The primary key has the actions of a range of devices, and each device's next to each other.
-const HELD_BACK: &str = "
-    SELECT project_id, device_id, release_id, attempt, state, from_version, detail, progress_percent,
-        created_at_ms AS offered_at_ms, updated_at_ms, retry_at_ms, deadline_at_ms, finished_at_ms
-    FROM (
-        SELECT *, ROW_NUMBER() OVER (
-            PARTITION BY project_id, device_id ORDER BY updated_at_ms DESC, release_id DESC) AS place
-        FROM actions WHERE state IN ('failed', 'rolled_back', 'cancelled') AND ";
-const LATEST: &str = ") AS held_back WHERE place <= ";
 const EVENTS: &str = "
     SELECT id, release_id, attempt, at_ms, state, detail FROM action_events
     WHERE project_id = $1 AND device_id = $2 ORDER BY id DESC LIMIT $3";
@@ -397,26 +388,5 @@ for_both! {
             state: word(row.try_get("state")?, ActionState::parse)?,
             detail: row.try_get("detail")?,
         })
-    }
-}
-
-/// Gives each device its latest actions with other releases than its newest.
-fn add_past<'a>(
-    devices: impl IntoIterator<Item = &'a mut FleetDevice>,
-    held_back: Vec<ActionRecord>,
-) {
-    let mut of_device: HashMap<(Uuid, Uuid), Vec<ActionRecord>> = HashMap::new();
-    for action in held_back {
-        let key = (action.project_id, action.device_id);
-        of_device.entry(key).or_default().push(action);
-    }
-    for device in devices {
-        let key = (device.project_id, device.device_id);
-        let newest = device.action.as_ref().map(|action| action.release_id);
-        let mut past = of_device.remove(&key).unwrap_or_default();
-        past.retain(|action| Some(action.release_id) != newest);
-        past.sort_by_key(|action| Reverse((action.updated_at_ms, action.release_id)));
-        past.truncate(PAST_MAX);
-        device.past = past;
     }
 }

@@ -5,13 +5,16 @@
 //! which of them ask is drawn by the scripts beside it. Last, a thousand are played by the
 //! reference device, which also fetches what it is told to install.
 
-use std::fmt::{self, Write};
+mod met;
+
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::json;
 
+use self::met::Met;
 use super::load::{Load, Wrk};
 use super::report::{self, Row};
 use super::stage::{self, ANY_PORT, IMAGES, PROJECT, Stage};
@@ -299,53 +302,6 @@ fn gateway_token(portal: &Portal) -> Result<String> {
         .to_owned())
 }
 
-/// What devices met that updated themselves.
-#[derive(Debug, PartialEq, Eq)]
-struct Met {
-    checks: u64,
-    updates: u64,
-    errors: u64,
-    /// As the reference device prints them, with their unit.
-    p50: String,
-    p99: String,
-}
-
-impl Met {
-    /// Reads the tally that `gatehouse-device simulate` prints.
-    ///
-    /// # Errors
-    /// When nothing was asked or no device came through its update: such a row would mean nothing.
-    fn parse(tally: &str) -> Result<Self> {
-        let value = |label: &str| {
-            let found = tally.lines().find_map(|line| line.strip_prefix(label));
-            found
-                .map(str::trim)
-                .with_context(|| format!("the devices' tally has no line of {label}"))
-        };
-        let met = Self {
-            checks: value("checks ")?.parse()?,
-            updates: value("updates ")?.parse()?,
-            errors: value("errors ")?.parse()?,
-            p50: value("check p50 ")?.to_owned(),
-            p99: value("check p99 ")?.to_owned(),
-        };
-        if met.checks == 0 || met.updates == 0 {
-            bail!("the devices asked nothing or updated nothing:\n{tally}");
-        }
-        Ok(met)
-    }
-}
-
-impl fmt::Display for Met {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} updates, {} errors, {} checks (p50 {}, p99 {})",
-            self.updates, self.errors, self.checks, self.p50, self.p99
-        )
-    }
-}
-
 /// The number that follows on a name in a log line.
 fn number_in(line: &str, name: &str) -> Option<u64> {
     let (_, rest) = line.split_once(name)?;
@@ -374,23 +330,6 @@ mod tests {
         assert_eq!(number_in(line, "devices="), Some(1000));
         assert_eq!(number_in(line, "duration_ms="), Some(42));
         assert_eq!(number_in(line, "other="), None);
-    }
-
-    #[test]
-    fn what_devices_met_is_read_out_of_their_tally() {
-        let tally = "checks       2500\nupdates      498\nmishaps      0\nbytes        42\n\
-            check p50    1.5 ms\ncheck p99    20.0 ms\nerrors       3\n  unreachable: 3\n";
-        assert_eq!(
-            Met::parse(tally).unwrap().to_string(),
-            "498 updates, 3 errors, 2500 checks (p50 1.5 ms, p99 20.0 ms)"
-        );
-    }
-
-    #[test]
-    fn devices_that_updated_nothing_are_no_measurement() {
-        let tally = "checks       0\nupdates      0\nmishaps      0\nbytes        0\n\
-            check p50    none answered\ncheck p99    none answered\nerrors       9\n  unreachable: 9\n";
-        assert!(Met::parse(tally).is_err());
     }
 
     #[test]

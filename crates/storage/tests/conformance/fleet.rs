@@ -140,7 +140,10 @@ pub(crate) async fn what_holds_releases_back_is_read_along_with_each_device(stor
     );
     let before = store.fleet_seq().await.unwrap();
     store.save_progress(&says).await.unwrap();
-    store.save_progress(&[of_fan.clone()]).await.unwrap();
+    store
+        .save_progress(std::slice::from_ref(&of_fan))
+        .await
+        .unwrap();
 
     let action = |place: usize| says[place].actions[0].clone();
     let expected = [
