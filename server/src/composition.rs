@@ -33,6 +33,8 @@ use crate::{
     webhooks::HttpWebhooks,
 };
 
+const HOUR: Duration = Duration::from_hours(1);
+
 /// A portal with its data open, not yet listening.
 pub struct Installation {
     /// The rooms.
@@ -103,16 +105,16 @@ impl Installation {
         })
     }
 
-    /// Removes what an interrupted upload left behind, where nobody else can be uploading.
+    /// Removes what an interrupted upload left behind, however young, where nobody else can be
+    /// uploading. Elsewhere it has to lie for an hour first.
     ///
     /// # Errors
     /// A sentence when database or blob folder do not answer.
     pub async fn sweep(&self) -> Result<(), Refusal> {
         if self.store.is_sqlite() {
-            let swept = self.portal.firmware.sweep_blobs().await.map_err(refuse)?;
-            if swept > 0 {
-                tracing::info!(swept, "removed what interrupted uploads left behind");
-            }
+            sweep_blobs(&self.portal, Duration::ZERO)
+                .await
+                .map_err(refuse)?;
         }
         Ok(())
     }
@@ -255,7 +257,6 @@ impl Installation {
 
     /// At the start too: what a crash left of uploads should not wait.
     fn start_upload_sweep(&self) -> JoinHandle<()> {
-        const HOUR: Duration = Duration::from_hours(1);
         let sweeper = self.portal.clone();
         every(HOUR, "sweep uploads that nobody goes on with", move || {
             let portal = sweeper.clone();
@@ -264,7 +265,7 @@ impl Installation {
                 if swept > 0 {
                     tracing::info!(swept, "removed uploads that nobody went on with");
                 }
-                Ok(())
+                sweep_blobs(&portal, HOUR).await
             }
         })
     }
@@ -326,6 +327,17 @@ impl Installation {
             }
         })
     }
+}
+
+async fn sweep_blobs(portal: &Portal, idle_for: Duration) -> gatehouse_core::Result<()> {
+    let swept = portal.firmware.sweep_blobs(idle_for).await?;
+    if swept > 0 {
+        tracing::info!(
+            swept,
+            "removed images that nobody names and interrupted uploads"
+        );
+    }
+    Ok(())
 }
 
 /// Takes the data folder; the lock is for SQLite, which bears one process only.

@@ -2,17 +2,18 @@
 //!
 //! A file appears under its address in one step, after its bytes are on the disk. So whatever
 //! stands there is whole, also after a power cut, and two uploads of the same bytes may race.
-//! A part of an upload that outlives its connections is `<root>/tmp/<its id>`.
+//! A part of an upload that outlives its connections is `<root>/tmp/<its id>`. `<root>/lock` is
+//! never written: its lock keeps one instance from removing what another is about to name.
 
 mod part;
 mod upload;
 
 use std::{
     collections::HashSet,
-    fs::{self, DirBuilder, File},
+    fs::{self, DirBuilder, File, Metadata, OpenOptions},
     io,
     ops::Range,
-    os::unix::fs::{DirBuilderExt, FileExt, MetadataExt},
+    os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -22,7 +23,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use gatehouse_core::ports::{
     StoreError, StoreResult,
-    blobs::{BlobPart, BlobUpload, Blobs, ByteStream, OpenPart, Stamp},
+    blobs::{BlobLock, BlobPart, BlobUpload, Blobs, ByteStream, OpenPart, Stamp},
 };
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
@@ -32,6 +33,7 @@ use upload::FileUpload;
 
 const READ_BYTES: u64 = 256 * 1024;
 const UPLOADS: &str = "tmp";
+const LOCK: &str = "lock";
 
 /// A folder of images named by the SHA-256 of their bytes.
 #[derive(Debug, Clone)]
@@ -57,6 +59,18 @@ impl FileBlobs {
 
     fn uploads(&self) -> PathBuf {
         self.root.join(UPLOADS)
+    }
+
+    /// Opens the file whose lock is the store's; each opening locks for itself.
+    fn lock_file(&self) -> io::Result<File> {
+        // Some network file systems give the lock of removers only to who could write.
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(self.root.join(LOCK))
     }
 }
 
@@ -86,10 +100,35 @@ impl Blobs for FileBlobs {
         }))
     }
 
-    async fn sweep(&self, keep: &[String]) -> StoreResult<u64> {
+    async fn lock_to_add(&self) -> StoreResult<BlobLock> {
+        let blobs = self.clone();
+        let locked = blocking(move || {
+            let file = blobs.lock_file()?;
+            file.lock_shared().map(|()| file)
+        });
+        Ok(Box::new(locked.await?))
+    }
+
+    async fn lock_to_remove(&self) -> StoreResult<BlobLock> {
+        let blobs = self.clone();
+        let locked = blocking(move || {
+            let file = blobs.lock_file()?;
+            file.lock().map(|()| file)
+        });
+        Ok(Box::new(locked.await?))
+    }
+
+    async fn remove(&self, sha256: &str) -> StoreResult<()> {
+        let Some(path) = self.path_of(sha256) else {
+            return Ok(());
+        };
+        blocking(move || missing_is_none(fs::remove_file(path)).map(drop)).await
+    }
+
+    async fn sweep(&self, keep: &[String], touched_until_ms: i64) -> StoreResult<u64> {
         let root = Arc::clone(&self.root);
         let keep: HashSet<String> = keep.iter().cloned().collect();
-        blocking(move || sweep(&root, &keep)).await
+        blocking(move || sweep(&root, &keep, touched_until_ms)).await
     }
 
     async fn open_part(&self, id: Uuid) -> StoreResult<Option<Box<dyn BlobPart>>> {
@@ -121,9 +160,13 @@ fn open_stamped(path: &Path) -> io::Result<(File, Stamp)> {
     let stamp = Stamp {
         size_bytes: facts.len(),
         inode: facts.ino(),
-        changed_ns: i128::from(facts.ctime()) * 1_000_000_000 + i128::from(facts.ctime_nsec()),
+        changed_ns: changed_ns(&facts),
     };
     Ok((file, stamp))
+}
+
+fn changed_ns(facts: &Metadata) -> i128 {
+    i128::from(facts.ctime()) * 1_000_000_000 + i128::from(facts.ctime_nsec())
 }
 
 /// Yields exactly the bytes of `range`, or an error where the file ends too early: whoever
@@ -156,7 +199,7 @@ async fn read_chunk(file: Arc<File>, range: Range<u64>) -> io::Result<Bytes> {
 /// Removes uploads that nobody writes any more and blobs that nobody names.
 ///
 /// Only what bears a name of ours is touched: the folder may hold somebody else's files.
-fn sweep(root: &Path, keep: &HashSet<String>) -> io::Result<u64> {
+fn sweep(root: &Path, keep: &HashSet<String>, touched_until_ms: i64) -> io::Result<u64> {
     let mut removed = 0;
     for folder in root.read_dir()? {
         let folder = folder?;
@@ -181,13 +224,20 @@ fn sweep(root: &Path, keep: &HashSet<String>) -> io::Result<u64> {
                 } else {
                     !is_address(name) || !name.starts_with(prefix)
                 };
-            if !wanted {
-                fs::remove_file(file.path())?;
+            if !wanted && is_idle(&file.path(), touched_until_ms)? {
+                missing_is_none(fs::remove_file(file.path()))?;
                 removed += 1;
             }
         }
     }
     Ok(removed)
+}
+
+/// Whether the file was neither written nor moved since then; one that is gone was just now.
+fn is_idle(path: &Path, touched_until_ms: i64) -> io::Result<bool> {
+    let facts = missing_is_none(path.symlink_metadata())?;
+    let until_ns = i128::from(touched_until_ms) * 1_000_000;
+    Ok(facts.is_some_and(|facts| changed_ns(&facts) <= until_ns))
 }
 
 fn is_prefix(name: &str) -> bool {

@@ -13,7 +13,7 @@ use std::{
 use async_trait::async_trait;
 use gatehouse_core::ports::{
     StoreResult,
-    blobs::{BlobPart, BlobUpload},
+    blobs::{BlobLock, BlobPart, BlobUpload},
 };
 
 use gatehouse_core::ports::firmware::ReleaseRecord;
@@ -50,8 +50,20 @@ impl Blobs for Counted {
         self.files.read(sha256, range).await
     }
 
-    async fn sweep(&self, keep: &[String]) -> StoreResult<u64> {
-        self.files.sweep(keep).await
+    async fn lock_to_add(&self) -> StoreResult<BlobLock> {
+        self.files.lock_to_add().await
+    }
+
+    async fn lock_to_remove(&self) -> StoreResult<BlobLock> {
+        self.files.lock_to_remove().await
+    }
+
+    async fn remove(&self, sha256: &str) -> StoreResult<()> {
+        self.files.remove(sha256).await
+    }
+
+    async fn sweep(&self, keep: &[String], touched_until_ms: i64) -> StoreResult<u64> {
+        self.files.sweep(keep, touched_until_ms).await
     }
 
     async fn open_part(&self, id: Uuid) -> StoreResult<Option<Box<dyn BlobPart>>> {

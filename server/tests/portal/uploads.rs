@@ -30,7 +30,7 @@ pub(crate) fn stored(portal: &Portal) -> Vec<String> {
             let path = entry.expect("an entry").path();
             if path.is_dir() {
                 walk(&path, found);
-            } else {
+            } else if !path.ends_with("lock") {
                 found.push(path.display().to_string());
             }
         }

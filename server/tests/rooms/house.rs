@@ -212,9 +212,8 @@ impl House {
 
     /// Another portal over the same database and router.
     pub(crate) fn other_instance(&self) -> Arc<Portal> {
-        let blobs = self.folder.path().join("blobs");
         portal_over(
-            &blobs,
+            &self.blobs(),
             &self.store,
             &self.router,
             &self.cosigner,
@@ -241,10 +240,14 @@ impl House {
         assert_eq!(updated.expect("answers"), RouterUpdate::Written);
     }
 
+    /// The folder of images.
+    pub(crate) fn blobs(&self) -> PathBuf {
+        self.folder.path().join("blobs")
+    }
+
     /// Where the bytes of an image lie.
     pub(crate) fn image_file(&self, sha256: &str) -> PathBuf {
-        let folder = self.folder.path().join("blobs");
-        let mut folders = vec![folder];
+        let mut folders = vec![self.blobs()];
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(folder).expect("reads") {
                 let path = entry.expect("is there").path();

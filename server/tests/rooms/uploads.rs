@@ -1,10 +1,15 @@
 //! Uploads that nobody goes on with.
 
+use std::fs;
+
 use bytes::Bytes;
 use gatehouse_core::{
-    Error,
+    Actor, Error, Portal,
     firmware::{Addition, UploadState, UploadTarget},
+    ports::{blobs::Blobs, firmware::ReleaseRecord},
 };
+use gatehouse_storage::FileBlobs;
+use gatehouse_types::Version;
 use uuid::Uuid;
 
 use crate::house::{HOUR_MS, House, PROJECT};
@@ -195,4 +200,130 @@ async fn a_wish_that_is_refused_takes_no_room_from_others_meanwhile() {
     let (refused, taken, ()) = tokio::join!(too_much, fits, does("COMMIT"));
     is_full(refused);
     taken.expect("there is room");
+}
+
+/// Uploads these bytes as a draft of this version.
+async fn upload(
+    portal: &Portal,
+    version: &str,
+    bytes: &'static [u8],
+) -> gatehouse_core::Result<()> {
+    let (firmware, system) = (&portal.firmware, Actor::system());
+    let mut upload = firmware.begin_upload(&system, plain(version, None)).await?;
+    upload.write(Bytes::from_static(bytes)).await?;
+    upload.finish(None).await.map(drop)
+}
+
+/// The image files of a house, by their addresses.
+fn images(house: &House) -> Vec<String> {
+    let folders = fs::read_dir(house.blobs()).expect("lists");
+    let folders = folders.map(|folder| folder.expect("an entry").path());
+    let of_images = folders.filter(|folder| folder.is_dir() && !folder.ends_with("tmp"));
+    of_images
+        .flat_map(|folder| fs::read_dir(folder).expect("lists"))
+        .map(|file| {
+            file.expect("an entry")
+                .file_name()
+                .into_string()
+                .expect("a name")
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_row_that_the_database_refuses_leaves_no_image_on_the_disk() {
+    let house = House::new().await;
+    house.release("0.1.0").await;
+    let before = images(&house);
+    let full =
+        "CREATE TRIGGER full BEFORE INSERT ON releases BEGIN SELECT RAISE(ABORT, 'no room'); END";
+    let mut database = house.database().await;
+    sqlx::query(full)
+        .execute(&mut database)
+        .await
+        .expect("breaks it");
+    upload(&house.portal, "1.0.0", b"never named")
+        .await
+        .expect_err("refused");
+    assert_eq!(images(&house), before);
+    upload(&house.portal, "1.0.0", b"0.1.0")
+        .await
+        .expect_err("refused");
+    assert_eq!(
+        images(&house),
+        before,
+        "another release is made of these bytes"
+    );
+}
+
+#[tokio::test]
+async fn a_draft_and_a_project_that_go_take_their_images_along() {
+    let house = House::new().await;
+    house.release("0.1.0").await;
+    let before = images(&house);
+    for (version, bytes) in [
+        ("1.0.0", b"alone "),
+        ("2.0.0", b"shared"),
+        ("3.0.0", b"shared"),
+    ] {
+        upload(&house.portal, version, bytes).await.expect("keeps");
+    }
+    let firmware = &house.portal.firmware;
+    for (draft, left) in [("1.0.0", 2), ("2.0.0", 2), ("3.0.0", 1)] {
+        let deleted = firmware.delete_release(&house.admin, PROJECT, draft).await;
+        deleted.expect("deletes");
+        assert_eq!(images(&house).len(), left, "{draft} is gone");
+    }
+    assert_eq!(images(&house), before);
+    let removed = firmware.remove_project(&house.admin, PROJECT).await;
+    removed.expect("removes");
+    assert!(images(&house).is_empty());
+}
+
+#[tokio::test]
+async fn an_image_that_another_instance_is_about_to_name_is_not_removed() {
+    let house = House::new().await;
+    house.release("0.1.0").await;
+    upload(&house.portal, "1.0.0", b"the same")
+        .await
+        .expect("keeps");
+    let catalog = house.portal.firmware.catalog();
+    let there = catalog
+        .project(PROJECT)
+        .and_then(|project| project.release("1.0.0"));
+    let theirs = ReleaseRecord {
+        id: Uuid::from_u128(2),
+        version: "2.0.0".into(),
+        version_key: "2.0.0".parse::<Version>().expect("a version").key(),
+        file_name: "theirs.bin".into(),
+        ..there.expect("is there").record.clone()
+    };
+    // Another instance has put the same bytes in their place, and writes its row only now.
+    let adds = FileBlobs::open(house.blobs())
+        .expect("opens")
+        .lock_to_add()
+        .await;
+    let named = || async {
+        house
+            .store
+            .artifact_addresses()
+            .await
+            .expect("answers")
+            .len()
+    };
+    let writes_its_row = async {
+        while named().await > 1 {
+            tokio::task::yield_now().await;
+        }
+        let written = house.store.insert_release(&theirs).await;
+        written.expect("writes");
+        drop(adds.expect("locks"));
+    };
+    let deletes = house
+        .portal
+        .firmware
+        .delete_release(&house.admin, PROJECT, "1.0.0");
+    let (deleted, ()) = tokio::join!(deletes, writes_its_row);
+    deleted.expect("deletes");
+    assert_eq!(images(&house).len(), 2, "2.0.0 has its bytes");
 }

@@ -148,7 +148,9 @@ impl Firmware {
     /// When the actor is no admin or there is no such project.
     pub async fn remove_project(&self, actor: &Actor, name: &str) -> Result<()> {
         actor.require_admin()?;
-        let id = self.catalog().project(name)?.record.id;
+        let catalog = self.catalog();
+        let project = catalog.project(name)?;
+        let id = project.record.id;
         if !self
             .ports
             .store
@@ -157,6 +159,11 @@ impl Firmware {
         {
             return Err(no_such_project());
         }
+        let releases = project.releases.iter();
+        let images: Vec<String> = releases
+            .map(|release| release.record.artifact.sha256.clone())
+            .collect();
+        self.remove_unnamed(&images).await;
         self.audit
             .note(actor, Note::ok("project.remove", "project", name))
             .await?;

@@ -1,3 +1,5 @@
+use std::{collections::HashSet, time::Duration};
+
 use gatehouse_types::{
     Page, PageQuery, Timestamp, Version, codes,
     firmware::{Release, ReleaseChange, ReleaseState},
@@ -140,6 +142,7 @@ impl Firmware {
                 "A release that was published stays on record. Withdraw it instead.",
             ));
         }
+        self.remove_unnamed(&[record.artifact.sha256]).await;
         self.audit
             .note(
                 actor,
@@ -153,22 +156,42 @@ impl Firmware {
         self.reload_catalog().await
     }
 
-    /// Removes what nobody can go on with: unfinished uploads, except resumable ones, and images
-    /// that no release names; answers how many.
-    ///
-    /// Only for a portal that is alone with its blob store, before it listens.
+    /// Removes what nobody can go on with and nobody touched for so long: unfinished uploads,
+    /// except resumable ones, and images that no release names; answers how many.
     ///
     /// # Errors
     /// When database or blob store do not answer.
-    pub async fn sweep_blobs(&self) -> Result<u64> {
-        let mut keep = self.ports.store.artifact_addresses().await?;
+    pub async fn sweep_blobs(&self, idle_for: Duration) -> Result<u64> {
+        let (store, blobs) = (&self.ports.store, &self.ports.blobs);
+        let _nobody_adds = blobs.lock_to_remove().await?;
+        let mut keep = store.artifact_addresses().await?;
         if keep.is_empty() {
             // More likely another database than a portal that lost every release.
             return Ok(0);
         }
-        let running = self.ports.store.running_uploads().await?;
+        let running = store.running_uploads().await?;
         keep.extend(running.iter().map(ToString::to_string));
-        Ok(self.ports.blobs.sweep(&keep).await?)
+        let idle_for_ms = i64::try_from(idle_for.as_millis()).unwrap_or(i64::MAX);
+        let touched_until_ms = self.ports.now_ms() - idle_for_ms;
+        Ok(blobs.sweep(&keep, touched_until_ms).await?)
+    }
+
+    /// Removes those of the images that no release names any more, so that a full disk has room
+    /// again at once. What cannot be removed now is left to the next sweep.
+    pub(super) async fn remove_unnamed(&self, addresses: &[String]) {
+        if let Err(error) = self.try_to_remove_unnamed(addresses).await {
+            tracing::warn!(%error, "could not remove an image that no release names; trying again within two hours");
+        }
+    }
+
+    async fn try_to_remove_unnamed(&self, addresses: &[String]) -> Result<()> {
+        let (store, blobs) = (&self.ports.store, &self.ports.blobs);
+        let _nobody_adds = blobs.lock_to_remove().await?;
+        let named: HashSet<String> = store.artifact_addresses().await?.into_iter().collect();
+        for unnamed in addresses.iter().filter(|sha256| !named.contains(*sha256)) {
+            blobs.remove(unnamed).await?;
+        }
+        Ok(())
     }
 
     pub(super) fn find_release(&self, project: &str, version: &str) -> Result<ReleaseRecord> {

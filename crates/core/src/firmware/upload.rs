@@ -188,12 +188,6 @@ impl Upload<'_> {
             let project = catalog.project(&self.project)?;
             refuse_unfit(&project.objections(&image, &self.version))?;
         }
-        // Also for bytes that are known: an image that was damaged on disk is whole again.
-        self.blob.finish().await?;
-        self.firmware.note_whole(&artifact.sha256);
-        if let Some(same) = same {
-            return Ok((same, false));
-        }
         let record = ReleaseRecord {
             id: self.firmware.ports.new_id(),
             project_id: self.project_id,
@@ -216,9 +210,25 @@ impl Upload<'_> {
             published_at_ms: None,
             withdrawn_at_ms: None,
         };
-        self.firmware
-            .keep_draft(self.actor, &self.project, record)
-            .await
+        let firmware = self.firmware;
+        let lock = firmware.ports.blobs.lock_to_add().await?;
+        let kept = firmware
+            .put_in_place(self.blob, &record.artifact.sha256)
+            .await;
+        let kept = match (kept, same) {
+            (Ok(()), Some(same)) => return Ok((same, false)),
+            (Ok(()), None) => {
+                firmware
+                    .keep_draft(self.actor, &self.project, &record)
+                    .await
+            }
+            (Err(failed), _) => Err(failed),
+        };
+        drop(lock);
+        if kept.is_err() {
+            firmware.remove_unnamed(&[record.artifact.sha256]).await;
+        }
+        kept
     }
 
     fn same_release(&self, artifact: &Artifact) -> Result<Option<Release>> {
@@ -233,13 +243,20 @@ impl Upload<'_> {
 }
 
 impl Firmware {
+    /// Also for bytes that are known: an image that was damaged on disk is whole again.
+    async fn put_in_place(&self, blob: Box<dyn BlobUpload>, sha256: &str) -> Result<()> {
+        blob.finish().await?;
+        self.note_whole(sha256);
+        Ok(())
+    }
+
     async fn keep_draft(
         &self,
         actor: &Actor,
         project: &str,
-        record: ReleaseRecord,
+        record: &ReleaseRecord,
     ) -> Result<(Release, bool)> {
-        match self.ports.store.insert_release(&record).await {
+        match self.ports.store.insert_release(record).await {
             Ok(()) => {
                 self.audit
                     .note(
@@ -253,7 +270,7 @@ impl Firmware {
                     )
                     .await?;
                 self.reload_catalog().await?;
-                Ok((to_release(self.catalog().project(project)?, &record), true))
+                Ok((to_release(self.catalog().project(project)?, record), true))
             }
             // Another upload of this version was quicker: what it brought decides.
             Err(StoreError::Taken) => {

@@ -33,6 +33,9 @@ pub struct Stamp {
     pub changed_ns: i128,
 }
 
+/// A lock on the whole store, held by whoever keeps this, until it is dropped.
+pub type BlobLock = Box<dyn Send + Sync>;
+
 /// A content-addressed store.
 #[async_trait]
 pub trait Blobs: Send + Sync {
@@ -42,9 +45,17 @@ pub trait Blobs: Send + Sync {
     async fn size_bytes(&self, sha256: &str) -> StoreResult<Option<u64>>;
     /// Opens a part of a blob; `None` when there is none.
     async fn read(&self, sha256: &str, range: Range<u64>) -> StoreResult<Option<OpenPart>>;
-    /// Removes unfinished uploads, and parts and blobs whose id or address is not in `keep`;
-    /// answers how many.
-    async fn sweep(&self, keep: &[String]) -> StoreResult<u64>;
+    /// Waits until nobody removes blobs. Whoever adds one holds this from before its bytes appear
+    /// until a row names them; many may at once.
+    async fn lock_to_add(&self) -> StoreResult<BlobLock>;
+    /// Waits until nobody adds blobs, in this process or another. Whoever removes some takes this
+    /// before reading which of them are named.
+    async fn lock_to_remove(&self) -> StoreResult<BlobLock>;
+    /// Removes a blob; does nothing when there is none.
+    async fn remove(&self, sha256: &str) -> StoreResult<()>;
+    /// Removes unfinished uploads, and parts and blobs whose id or address is not in `keep`, but
+    /// nothing that was written or moved after `touched_until_ms`; answers how many.
+    async fn sweep(&self, keep: &[String], touched_until_ms: i64) -> StoreResult<u64>;
     /// Opens the part of that id, which is made when it is missing; `None` while it is open
     /// elsewhere, in this process or another.
     async fn open_part(&self, id: Uuid) -> StoreResult<Option<Box<dyn BlobPart>>>;

@@ -1,5 +1,8 @@
 //! The folder of images: what is there is whole, and nothing else stays.
 
+mod parts;
+mod removal;
+
 use std::{
     fs::{self, File},
     io,
@@ -9,9 +12,8 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
-use gatehouse_core::ports::blobs::{BlobPart, BlobUpload, Blobs};
+use gatehouse_core::ports::blobs::{BlobUpload, Blobs};
 use gatehouse_storage::FileBlobs;
-use uuid::Uuid;
 
 const ABC_SHA256: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
@@ -207,121 +209,6 @@ async fn the_same_bytes_from_many_sides_are_one_file() {
             .unwrap()
             == content
     );
-}
-
-#[tokio::test]
-async fn a_sweep_spares_what_is_named_and_what_is_under_way() {
-    let (folder, blobs) = folder();
-    let named = put(&blobs, b"named").await;
-    let orphan = put(&blobs, b"orphan").await;
-    let mut under_way = begin(&blobs, b"under ").await;
-    fs::write(folder.path().join("blobs/tmp/left-by-a-crash"), "half").unwrap();
-
-    assert_eq!(blobs.sweep(std::slice::from_ref(&named)).await.unwrap(), 2);
-    assert_eq!(blobs.size_bytes(&orphan).await.unwrap(), None);
-    assert_eq!(blobs.size_bytes(&named).await.unwrap(), Some(5));
-    under_way.write(Bytes::from_static(b"way")).await.unwrap();
-    let sha256 = under_way.artifact().sha256;
-    under_way.finish().await.unwrap();
-    assert_eq!(get(&blobs, &sha256, 0..9).await.unwrap(), b"under way");
-    assert_eq!(files_below(folder.path()).len(), 2);
-}
-
-async fn open(blobs: &FileBlobs, id: Uuid) -> Box<dyn BlobPart> {
-    blobs.open_part(id).await.unwrap().expect("nobody has it")
-}
-
-async fn append(blobs: &FileBlobs, id: Uuid, content: &[u8]) {
-    let mut part = open(blobs, id).await;
-    for chunk in content.chunks(100_000) {
-        part.append(Bytes::copy_from_slice(chunk)).await.unwrap();
-    }
-    part.save().await.unwrap();
-}
-
-/// Reads the part once more, as the portal does when all of it has come.
-async fn complete(blobs: &FileBlobs, id: Uuid) -> String {
-    let (mut upload, mut bytes) = open(blobs, id).await.reread().await.unwrap();
-    while let Some(chunk) = bytes.try_next().await.unwrap() {
-        upload.write(chunk).await.unwrap();
-    }
-    let sha256 = upload.artifact().sha256;
-    upload.finish().await.unwrap();
-    sha256
-}
-
-#[tokio::test]
-async fn a_part_grows_over_many_visits_and_becomes_a_blob() {
-    let (folder, blobs) = folder();
-    let (content, id) = (content(800_000), Uuid::from_u128(7));
-    for piece in content.chunks(1_300_001) {
-        append(&blobs, id, piece).await;
-    }
-    assert_eq!(blobs.part_bytes(id).await.unwrap(), content.len() as u64);
-    assert_eq!(blobs.parts().await.unwrap(), [id]);
-    let sha256 = complete(&blobs, id).await;
-    assert_eq!(sha256, put(&blobs, &content).await, "the same address");
-    assert_eq!(complete(&blobs, id).await, sha256, "also after a crash");
-    assert_eq!(
-        complete(&blobs, id).await,
-        sha256,
-        "where nothing is to be moved"
-    );
-    assert_eq!(files_below(folder.path()).len(), 2, "the part stays");
-    blobs.remove_part(id).await.unwrap();
-    blobs.remove_part(id).await.unwrap();
-    assert_eq!(blobs.part_bytes(id).await.unwrap(), 0);
-    assert_eq!(files_below(folder.path()).len(), 1);
-    assert!(get(&blobs, &sha256, 0..content.len() as u64).await.unwrap() == content);
-}
-
-#[tokio::test]
-async fn a_part_is_open_once_and_its_tail_can_be_cut_away() {
-    let (_folder, blobs) = folder();
-    let id = Uuid::from_u128(7);
-    let mut part = open(&blobs, id).await;
-    assert!(blobs.open_part(id).await.unwrap().is_none());
-    part.append(Bytes::from_static(b"firmw???")).await.unwrap();
-    assert_eq!(part.cut(5).await.unwrap(), 5);
-    part.append(Bytes::from_static(b"are")).await.unwrap();
-    part.save().await.unwrap();
-    drop(part);
-    let mut part = open(&blobs, id).await;
-    assert_eq!(part.cut(1000).await.unwrap(), 8, "nothing is made up");
-    drop(part);
-    let sha256 = complete(&blobs, id).await;
-    assert_eq!(get(&blobs, &sha256, 0..8).await.unwrap(), b"firmware");
-}
-
-#[tokio::test]
-async fn a_sweep_spares_the_parts_that_it_is_told() {
-    let (folder, blobs) = folder();
-    let (running, forgotten) = (Uuid::from_u128(1), Uuid::from_u128(2));
-    append(&blobs, running, b"running").await;
-    append(&blobs, forgotten, b"forgotten").await;
-    let _open = open(&blobs, Uuid::from_u128(3)).await;
-    fs::write(folder.path().join("blobs/tmp/12-3"), "left by a crash").unwrap();
-    assert_eq!(blobs.sweep(&[running.to_string()]).await.unwrap(), 2);
-    let mut left = blobs.parts().await.unwrap();
-    left.sort();
-    assert_eq!(left, [running, Uuid::from_u128(3)]);
-}
-
-#[tokio::test]
-async fn a_sweep_leaves_alone_what_is_not_ours() {
-    let (folder, blobs) = folder();
-    let root = folder.path().join("blobs");
-    for strange in [
-        "keys/secret.bin",
-        "ab/notes.txt",
-        "lost+found/x",
-        "ab/0.part",
-    ] {
-        fs::create_dir_all(root.join(strange).parent().unwrap()).unwrap();
-        fs::write(root.join(strange), "somebody else's").unwrap();
-    }
-    assert_eq!(blobs.sweep(&["ab".repeat(32)]).await.unwrap(), 0);
-    assert_eq!(files_below(folder.path()).len(), 4);
 }
 
 #[tokio::test]
