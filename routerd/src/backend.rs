@@ -28,8 +28,10 @@ pub trait Backend: Send {
     /// Brings the firewall to exactly these passages, whatever it holds, and tells what was amiss.
     fn enforce(&mut self, wanted: &[Passage]) -> Result<Repairs, ToolError>;
 
-    /// Takes over one change. `table` is as it is after it.
-    fn change(&mut self, change: &Change, table: &Table, now_ms: u64) -> Result<(), ToolError>;
+    /// Takes over one change. `table` is as it is after it. Tells what was counted until then on the
+    /// ways through that it touches, as far as that can be known.
+    fn change(&mut self, change: &Change, table: &Table, now_ms: u64)
+    -> Result<Traffic, ToolError>;
 
     /// Is called every second and before each command. `any_ended` says that sessions have left the
     /// table because their time was over; nothing of them may be let through any longer.

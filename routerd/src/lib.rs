@@ -7,7 +7,8 @@
 //!
 //! [`sessions`] keeps what is open: [`table`] in memory, [`session_journal`] on disk, and a
 //! [`backend`], which it brings back to the table whenever they differ. What a portal looks at is in
-//! [`shown`], which no firewall that hangs holds up.
+//! [`shown`], which no firewall that hangs holds up; what went through a session that is over, in
+//! `last_counts`.
 //!
 //! **To add a backend:** a sibling of [`backend::dry_run`] that implements [`backend::Backend`], its
 //! arm in [`backend::choose`], and its name in [`config`].
@@ -21,6 +22,7 @@ mod connection;
 mod failure;
 mod flows;
 pub mod keygen;
+mod last_counts;
 pub mod listener;
 mod opening;
 pub mod policy;

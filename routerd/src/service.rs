@@ -190,7 +190,7 @@ impl Service {
             Command::Del { session_id } => self
                 .with_sessions(move |sessions| sessions.del(session_id))
                 .await?
-                .map(|()| Answer::Done),
+                .map(|counted| counted.map_or(Answer::Done, |bytes| Answer::Closed { bytes })),
             Command::List { after } => Ok(self.page(after).await),
             Command::Flush => self
                 .with_sessions(Sessions::flush)

@@ -10,6 +10,7 @@ use crate::backend::{self, Backend, ToolError};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::flows::Cutter;
+use crate::last_counts::LastCounts;
 use crate::policy::{Denied, Policy};
 use crate::session_journal::SessionJournal;
 use crate::shown::Shown;
@@ -26,6 +27,10 @@ const COMPARE_EVERY_MS: u64 = 30_000;
 
 /// How old a count of traffic may be that is told to a portal.
 const TRAFFIC_FRESH_MS: u64 = 2000;
+
+/// The kernel forgets a count at the end of its session. What ends before the next second is over
+/// is counted before.
+const ENDING_MS: u64 = 1500;
 
 /// From how long a call on its ends in the kernel are looked at: it counts from its own end.
 const SLOW_MS: u64 = 1000;
@@ -46,6 +51,7 @@ pub struct Sessions {
     compared_at_ms: u64,
     shown: Arc<Mutex<Shown>>,
     counted_at_ms: Option<u64>,
+    last_counts: LastCounts,
 }
 
 impl Sessions {
@@ -67,6 +73,7 @@ impl Sessions {
             compared_at_ms: clock.monotonic_ms(),
             shown: Arc::default(),
             counted_at_ms: None,
+            last_counts: LastCounts::default(),
             clock,
         };
         // Nobody cut their connections while the daemon was away.
@@ -135,11 +142,12 @@ impl Sessions {
         Ok(session.view(session_id, now_ms))
     }
 
-    /// Ends a session for good: its id does not open again. An absent one is no error.
+    /// Ends a session for good: its id does not open again. An absent one is no error. Tells how
+    /// many bytes went through it, where they are counted; also of one that ended a moment ago.
     ///
     /// # Errors
     /// [`Denied`] if the firewall may still let it through; ask again.
-    pub fn del(&mut self, session_id: Uuid) -> Result<(), Denied> {
+    pub fn del(&mut self, session_id: Uuid) -> Result<Option<u64>, Denied> {
         let now_ms = self.drop_ended();
         let possible_end_ms = match self.table.get(session_id) {
             Some(session) => session.ends_at_ms.max(now_ms + LATEST_REQUEST_MS),
@@ -157,10 +165,9 @@ impl Sessions {
             None => Ok(()),
         };
         // Until the firewall has taken it, it may let the session through, and that is shown.
-        if outcome.is_ok() {
-            self.shown().take_over(session_id, &self.table);
-        }
-        outcome
+        outcome?;
+        self.remember_count(session_id, now_ms);
+        Ok(self.last_counts.of(session_id))
     }
 
     /// Ends all sessions for good and tells how many there were.
@@ -192,6 +199,10 @@ impl Sessions {
             return;
         }
         self.counted_at_ms = Some(now_ms);
+        self.count_now();
+    }
+
+    fn count_now(&mut self) {
         match self.backend.traffic() {
             Ok(traffic) => self.shown().count(traffic),
             Err(failure) => warn!("the traffic cannot be counted: {failure}"),
@@ -199,13 +210,19 @@ impl Sessions {
     }
 
     /// Does what has to be done every second: tells ended sessions in the log, tries again what the
-    /// firewall did not take, and compares it with the table every 30 s.
+    /// firewall did not take, compares it with the table every 30 s, and counts a last time what is
+    /// about to end.
     pub fn keep(&mut self) {
         let now_ms = self.drop_ended();
         let due = now_ms.saturating_sub(self.compared_at_ms) >= COMPARE_EVERY_MS;
         if self.unsure || due {
             // The log has the reason, once.
             let _ = self.enforce();
+        }
+        let ending_ms = now_ms + ENDING_MS;
+        let is_ending = |(_, session): (Uuid, Session)| session.ends_at_ms <= ending_ms;
+        if !self.unsure && self.table.sessions().any(is_ending) {
+            self.count_now();
         }
     }
 
@@ -228,8 +245,13 @@ impl Sessions {
             }
             self.journal.note(session_id, &self.table, &*self.clock);
         })?;
-        self.shown().take_over(session_id, &self.table);
+        self.shown().open(session_id, session);
         Ok(())
+    }
+
+    fn remember_count(&mut self, session_id: Uuid, now_ms: u64) {
+        let bytes = self.shown().close(session_id);
+        self.last_counts.remember(session_id, bytes, now_ms);
     }
 
     /// Takes a change into the firewall; if that is refused, everything is set anew.
@@ -248,7 +270,8 @@ impl Sessions {
     fn change(&mut self, change: &Change, now_ms: u64) -> Result<(), ToolError> {
         let begun_ms = self.clock.monotonic_ms();
         match self.backend.change(change, &self.table, now_ms) {
-            Ok(()) => {
+            Ok(traffic) => {
+                self.shown().count(traffic);
                 if self.clock.monotonic_ms().saturating_sub(begun_ms) >= SLOW_MS {
                     self.compared_at_ms = 0;
                 }
@@ -333,7 +356,7 @@ impl Sessions {
         for (session_id, route) in &ended {
             info!("session {session_id} has ended by itself");
             self.cutter.ended(*route, now_ms);
-            self.shown().take_over(*session_id, &self.table);
+            self.remember_count(*session_id, now_ms);
         }
         if let Err(failure) = self.backend.keep_up(!ended.is_empty(), &self.table, now_ms) {
             if !self.unsure {

@@ -4,9 +4,9 @@
 //! locked for a moment only, so a firewall that hangs keeps nobody from looking.
 
 use crate::backend::Traffic;
-use crate::table::{Session, Table, flow_of};
+use crate::table::{Flow, Session, Table, flow_of};
 use gatehouse_router_protocol::message::OpenSession;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use uuid::Uuid;
 
@@ -18,22 +18,38 @@ pub struct Shown {
 }
 
 impl Shown {
-    /// Shows one session as the table has it, or no longer if it is not open there.
-    pub(crate) fn take_over(&mut self, session_id: Uuid, table: &Table) {
-        match table.get(session_id) {
-            Some(session) => self.open.insert(session_id, session),
-            None => self.open.remove(&session_id),
-        };
+    /// Shows a session as it is now.
+    pub(crate) fn open(&mut self, session_id: Uuid, session: Session) {
+        self.open.insert(session_id, session);
+    }
+
+    /// Shows a session no longer; gives the bytes that were counted on it.
+    pub(crate) fn close(&mut self, session_id: Uuid) -> Option<u64> {
+        let flow = flow_of(&self.open.remove(&session_id)?.route);
+        let is_shared = self
+            .open
+            .values()
+            .any(|other| flow_of(&other.route) == flow);
+        if is_shared {
+            self.traffic.get(&flow).copied()
+        } else {
+            // Whoever opens the same way again begins at zero.
+            self.traffic.remove(&flow)
+        }
     }
 
     /// Shows what the table has and nothing else.
     pub(crate) fn take_over_all(&mut self, table: &Table) {
         self.open = table.sessions().collect();
+        let flows = self.open.values().map(|session| flow_of(&session.route));
+        let flows: BTreeSet<Flow> = flows.collect();
+        self.traffic.retain(|flow, _| flows.contains(flow));
     }
 
-    /// Shows these counts from now on.
+    /// Shows these counts from now on, and the former ones where there is none: the kernel forgets
+    /// a count with its session, a moment before that is closed here.
     pub(crate) fn count(&mut self, traffic: Traffic) {
-        self.traffic = traffic;
+        self.traffic.extend(traffic);
     }
 
     /// Lists at most `limit` sessions by id, after the one named.
@@ -54,5 +70,69 @@ impl Shown {
     pub fn count_open(&self, now_ms: u64) -> u32 {
         let is_open = |session: &&Session| session.ends_at_ms > now_ms;
         u32::try_from(self.open.values().filter(is_open).count()).unwrap_or(u32::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gatehouse_router_protocol::message::{Protocol, Route};
+
+    fn session(port_dst: u16) -> Session {
+        let route = Route {
+            ip_src: [203, 0, 113, 7].into(),
+            port_dst,
+            ip_dst_lan: [192, 168, 50, 10].into(),
+            port_dst_lan: 80,
+            protocol: Protocol::Tcp,
+        };
+        Session {
+            route,
+            ends_at_ms: 60_000,
+        }
+    }
+
+    fn counts(shown: &Shown) -> Vec<Option<u64>> {
+        let listed = shown.list(None, 10, 0);
+        listed.into_iter().map(|session| session.bytes).collect()
+    }
+
+    /// Or an owner would be shown the bytes of whoever had the way before.
+    #[test]
+    fn who_opens_a_way_again_begins_at_zero() {
+        let mut shown = Shown::default();
+        let [first, beside, later] = [1, 2, 3].map(Uuid::from_u128);
+        shown.open(first, session(7890));
+        shown.open(beside, session(7891));
+        shown.count(Traffic::from([(flow_of(&session(7890).route), 4096)]));
+        assert_eq!(shown.close(first), Some(4096));
+        assert_eq!(counts(&shown), [Some(4096)], "they share a count");
+        assert_eq!(shown.close(beside), Some(4096));
+        assert_eq!(shown.close(beside), None);
+        shown.open(later, session(7890));
+        assert_eq!(counts(&shown), [None]);
+    }
+
+    #[test]
+    fn a_count_stays_until_its_session_is_closed_or_there_is_a_newer_one() {
+        let mut shown = Shown::default();
+        let other = Route {
+            port_dst_lan: 81,
+            ..session(7891).route
+        };
+        shown.open(Uuid::from_u128(1), session(7890));
+        shown.open(
+            Uuid::from_u128(2),
+            Session {
+                route: other,
+                ends_at_ms: 60_000,
+            },
+        );
+        let flow = flow_of(&session(7890).route);
+        shown.count(Traffic::from([(flow, 10), (flow_of(&other), 20)]));
+        shown.count(Traffic::from([(flow, 11)]));
+        assert_eq!(counts(&shown), [Some(11), Some(20)]);
+        shown.take_over_all(&Table::new(10));
+        assert!(shown.traffic.is_empty());
     }
 }

@@ -241,6 +241,11 @@ pub struct DaemonStatus {
 pub enum Answer {
     /// It is done and there is nothing to tell (`del`, `wake`).
     Done,
+    /// The session is over, and so much went through it (`del`, where the daemon counted it).
+    Closed {
+        /// Bytes in both directions, as in [`OpenSession`].
+        bytes: u64,
+    },
     /// The session as it is now (`add`, `extend`).
     Session(OpenSession),
     /// One page of the open sessions (`list`).

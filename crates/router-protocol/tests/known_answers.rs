@@ -98,6 +98,10 @@ fn answers_have_these_members() {
             r#"{"v":2,"id":"00000000-0000-4000-8000-000000000001","ok":true,"sessions":[{"session_id":"00000000-0000-7000-8000-000000000002","ip_src":"203.0.113.7","port_dst":7890,"ip_dst_lan":"192.168.1.50","port_dst_lan":80,"protocol":"tcp","remaining_ms":1799500}],"next":"00000000-0000-7000-8000-000000000002"}"#,
         ),
         (
+            Ok(Answer::Closed { bytes: 4096 }),
+            r#"{"v":2,"id":"00000000-0000-4000-8000-000000000001","ok":true,"bytes":4096}"#,
+        ),
+        (
             Err(refusal),
             r#"{"v":2,"id":"00000000-0000-4000-8000-000000000001","ok":false,"code":"port_in_use","reason":"port 7890 is taken","now_ms":5}"#,
         ),

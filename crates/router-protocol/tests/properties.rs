@@ -133,6 +133,7 @@ fn answers() -> impl Strategy<Value = Answer> {
         Just(Answer::Done),
         open_sessions().prop_map(Answer::Session),
         any::<u32>().prop_map(|removed| Answer::Flushed { removed }),
+        any::<u64>().prop_map(|bytes| Answer::Closed { bytes }),
         any::<u32>().prop_map(|latency_ms| Answer::Reachable { latency_ms }),
     ]
 }

@@ -17,7 +17,12 @@ impl Backend for DryRun {
         Ok(Repairs::default())
     }
 
-    fn change(&mut self, change: &Change, _table: &Table, now_ms: u64) -> Result<(), ToolError> {
+    fn change(
+        &mut self,
+        change: &Change,
+        _table: &Table,
+        now_ms: u64,
+    ) -> Result<Traffic, ToolError> {
         for route in change.closed_routes() {
             info!(
                 "dry run: would shut {} out of {}/{} and end its connections",
@@ -31,7 +36,7 @@ impl Backend for DryRun {
                 tell_open(passage, now_ms);
             }
         }
-        Ok(())
+        Ok(Traffic::new())
     }
 
     fn keep_up(&mut self, _any_ended: bool, _: &Table, _now_ms: u64) -> Result<(), ToolError> {

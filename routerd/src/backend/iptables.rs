@@ -3,8 +3,8 @@
 //! Each session is a rule that leads new connections on, in the chain `GATEHOUSE-DOORS` of the table
 //! `nat`, and one that lets marked connections go on, in `GATEHOUSE-GUARD` of `filter`. Both match
 //! until a date (`-m time --datestop`, in UTC by the kernel's clock), so the kernel ends them without
-//! this daemon. Our chains are always written whole, each in one transaction; nothing else is changed
-//! but the jumps to them.
+//! this daemon. Our chains are always written whole, each in one transaction and with the counts that
+//! they had; nothing else is changed but the jumps to them.
 
 mod script;
 
@@ -12,7 +12,7 @@ use super::{Backend, Repairs, ToolError, Traffic, tool};
 use crate::clock::Clock;
 use crate::config::Interface;
 use crate::table::{Change, Passage, Table};
-use script::{Family, Jump};
+use script::{Counts, Family, Jump};
 use std::sync::Arc;
 use tracing::warn;
 
@@ -24,6 +24,13 @@ const WAIT: [&str; 2] = ["-w", "5"];
 
 /// How many jumps of ours are taken out at most; there is one for each interface, if all is well.
 const MAX_JUMPS: usize = 32;
+
+/// What the kernel holds of ours.
+struct Holding {
+    /// The rules of our chains, and what stands before and at our jumps.
+    rules: Vec<String>,
+    counts: Counts,
+}
 
 /// The backend for routers with `iptables` only.
 pub struct Iptables {
@@ -65,19 +72,23 @@ impl Iptables {
         Ok(())
     }
 
-    /// Brings chains and jumps to what is wanted, and leaves alone what is so already.
-    fn bring_to(&mut self, wanted: &[Passage]) -> Result<Repairs, ToolError> {
+    /// Brings chains and jumps to what is wanted, and leaves alone what is so already. Tells also
+    /// what was counted until then.
+    fn bring_to(&mut self, wanted: &[Passage]) -> Result<(Repairs, Counts), ToolError> {
         let mut repairs = Repairs::default();
+        let mut counts = Counts::new();
         for family in families() {
-            repairs = repairs + self.amiss(family)?;
+            let mut held = self.look(family)?;
+            repairs = repairs + self.amiss(family, &held.rules);
+            counts.append(&mut held.counts);
         }
         if repairs.is_none() && self.written.as_deref() == Some(wanted) {
-            return Ok(repairs);
+            return Ok((repairs, counts));
         }
         // Whatever fails from here on is tried again as a whole.
         self.written = None;
         let saved = std::mem::take(&mut self.saved);
-        self.write_chains(wanted)?;
+        self.write_chains(wanted, &counts)?;
         // A jump needs the chain that it leads to.
         if !repairs.is_none() || saved.contains(&None) {
             for family in families() {
@@ -85,18 +96,19 @@ impl Iptables {
             }
         }
         for family in families() {
-            self.saved[family as usize] = Some(self.shown(family)?);
+            self.saved[family as usize] = Some(self.look(family)?.rules);
         }
         self.written = Some(wanted.to_vec());
-        Ok(repairs)
+        Ok((repairs, counts))
     }
 
-    fn write_chains(&mut self, wanted: &[Passage]) -> Result<(), ToolError> {
+    fn write_chains(&mut self, wanted: &[Passage], counts: &Counts) -> Result<(), ToolError> {
         let epoch_ms = self.epoch_now_ms();
         let available = families();
         refuse_missing_family(&available, wanted)?;
         for family in available {
-            restore(family, &script::chains(family, wanted, epoch_ms))?;
+            let chains = script::chains(family, wanted, counts, epoch_ms);
+            restore(family, &chains)?;
         }
         self.epoch_ms = epoch_ms;
         Ok(())
@@ -109,15 +121,19 @@ impl Iptables {
             .saturating_sub(self.clock.monotonic_ms())
     }
 
-    /// Shows our chains and what stands before and at our jumps.
-    fn shown(&self, family: Family) -> Result<Vec<String>, ToolError> {
-        let mut shown = Vec::new();
-        for table in ["nat", "filter"] {
-            let text = tool::run(family.save(), &["-t", table], "")?;
-            let text = String::from_utf8_lossy(&text);
-            shown.extend(script::ours(&text, table, &self.jumps));
-        }
-        Ok(shown)
+    fn look(&self, family: Family) -> Result<Holding, ToolError> {
+        let show = |table| tool::run(family.save(), &["-c", "-t", table], "");
+        let (nat, filter) = (show("nat")?, show("filter")?);
+        let (nat, filter) = (
+            String::from_utf8_lossy(&nat),
+            String::from_utf8_lossy(&filter),
+        );
+        let mut rules = script::ours(&nat, "nat", &self.jumps);
+        rules.extend(script::ours(&filter, "filter", &self.jumps));
+        Ok(Holding {
+            rules,
+            counts: script::counts(&filter),
+        })
     }
 
     /// Our jumps have to be the first: an ACCEPT before the guard would let connections live on.
@@ -133,23 +149,22 @@ impl Iptables {
         Ok(())
     }
 
-    fn amiss(&self, family: Family) -> Result<Repairs, ToolError> {
+    fn amiss(&self, family: Family, shown: &[String]) -> Repairs {
         let Some(saved) = &self.saved[family as usize] else {
-            return Ok(Repairs {
+            return Repairs {
                 rules: true,
                 ..Repairs::default()
-            });
+            };
         };
-        let shown = self.shown(family)?;
         let count_without = |these: &[String], those: &[String]| {
             these.iter().filter(|line| !those.contains(line)).count()
         };
-        Ok(Repairs {
-            missing: count_without(saved, &shown),
-            strangers: count_without(&shown, saved),
+        Repairs {
+            missing: count_without(saved, shown),
+            strangers: count_without(shown, saved),
             different: 0,
-            rules: *saved != shown,
-        })
+            rules: saved != shown,
+        }
     }
 }
 
@@ -159,11 +174,17 @@ impl Backend for Iptables {
     }
 
     fn enforce(&mut self, wanted: &[Passage]) -> Result<Repairs, ToolError> {
-        self.bring_to(wanted)
+        self.bring_to(wanted).map(|(repairs, _)| repairs)
     }
 
-    fn change(&mut self, _change: &Change, table: &Table, now_ms: u64) -> Result<(), ToolError> {
-        self.bring_to(&table.passages(now_ms)).map(drop)
+    fn change(
+        &mut self,
+        _change: &Change,
+        table: &Table,
+        now_ms: u64,
+    ) -> Result<Traffic, ToolError> {
+        let (_, counts) = self.bring_to(&table.passages(now_ms))?;
+        Ok(script::by_flow(&counts))
     }
 
     /// A rule that has ended stays in the list until it is cleared away, and a date that was set
@@ -180,14 +201,17 @@ impl Backend for Iptables {
         Ok(())
     }
 
-    /// The rules are written whole at each change, which sets their counters to zero.
     fn traffic(&mut self) -> Result<Traffic, ToolError> {
-        Ok(Traffic::new())
+        let mut counts = Counts::new();
+        for family in families() {
+            counts.append(&mut self.look(family)?.counts);
+        }
+        Ok(script::by_flow(&counts))
     }
 }
 
 fn restore(family: Family, script: &str) -> Result<(), ToolError> {
-    let arguments = ["--noflush", WAIT[0], WAIT[1]];
+    let arguments = ["--noflush", "--counters", WAIT[0], WAIT[1]];
     tool::run(family.restore(), &arguments, script).map(drop)
 }
 

@@ -123,10 +123,25 @@ impl Backend for Nftables {
         Ok(repairs)
     }
 
-    fn change(&mut self, change: &Change, _table: &Table, _now_ms: u64) -> Result<(), ToolError> {
-        let traffic = traffic_going_on(change);
+    /// Putting an element anew sets its counter to zero, so the count is carried over; taking one
+    /// out forgets it.
+    fn change(
+        &mut self,
+        change: &Change,
+        _table: &Table,
+        _now_ms: u64,
+    ) -> Result<Traffic, ToolError> {
+        let mut traffic = Traffic::new();
+        for flow in change
+            .before
+            .iter()
+            .map(Passage::flow)
+            .collect::<BTreeSet<_>>()
+        {
+            traffic.extend(count_of(&flow)?.map(|bytes| (flow, bytes)));
+        }
         let script = script::change(change, &traffic, self.clock.monotonic_ms());
-        tool::run(NFT, &["-f", "-"], &script).map(drop)
+        tool::run(NFT, &["-f", "-"], &script).map(|_| traffic)
     }
 
     fn keep_up(&mut self, _any_ended: bool, _: &Table, _now_ms: u64) -> Result<(), ToolError> {
@@ -145,23 +160,27 @@ impl Backend for Nftables {
     }
 }
 
-/// Putting an element anew would set its counter to zero, so the count is carried over.
-fn traffic_going_on(change: &Change) -> Traffic {
-    let flows = |passages: &[Passage]| passages.iter().map(Passage::flow).collect::<BTreeSet<_>>();
-    let going_on = &flows(&change.before) & &flows(&change.after);
-    going_on.into_iter().filter_map(count_of).collect()
-}
-
+/// Gives what was counted, `None` where there is no such element any more.
+///
 /// `nft` up to 1.0.6 at least shows a single element as text, also when asked for JSON.
-fn count_of(flow: Flow) -> Option<(Flow, u64)> {
-    let (set, key) = script::live_key(&flow);
+///
+/// # Errors
+/// [`ToolError::TooSlow`]: what hangs would hang again.
+fn count_of(flow: &Flow) -> Result<Option<u64>, ToolError> {
+    let (set, key) = script::live_key(flow);
     let element = format!("{{ {key} }}");
     let arguments = ["get", "element", "inet", "gatehouse", set, &element];
-    let shown = tool::run(NFT, &arguments, "")
-        .inspect_err(|failure| debug!("a count of traffic starts anew: {failure}"))
-        .ok()?;
-    let shown = String::from_utf8_lossy(&shown);
+    match tool::run(NFT, &arguments, "") {
+        Ok(shown) => Ok(bytes_in(&String::from_utf8_lossy(&shown))),
+        Err(hung @ ToolError::TooSlow(_)) => Err(hung),
+        Err(failure) => {
+            debug!("what went through a session is not known: {failure}");
+            Ok(None)
+        }
+    }
+}
+
+fn bytes_in(shown: &str) -> Option<u64> {
     let (_, from_count) = shown.split_once(" bytes ")?;
-    let digits = from_count.split_whitespace().next()?;
-    Some((flow, digits.parse().ok()?))
+    from_count.split_whitespace().next()?.parse().ok()
 }

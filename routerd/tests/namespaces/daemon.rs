@@ -201,9 +201,18 @@ impl Daemon {
     }
 
     pub(crate) fn del(&self, session: u128) {
-        self.ask(Ask::Del {
+        self.close(session);
+    }
+
+    /// Ends a session and gives the bytes that were counted on it.
+    pub(crate) fn close(&self, session: u128) -> Option<u64> {
+        let answer = self.ask(Ask::Del {
             session_id: Uuid::from_u128(session),
         });
+        match answer {
+            Answer::Closed { bytes } => Some(bytes),
+            _ => None,
+        }
     }
 
     pub(crate) fn sessions(&self) -> Vec<OpenSession> {

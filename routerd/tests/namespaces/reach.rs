@@ -10,7 +10,7 @@ use gatehouse_router_protocol::message::{Protocol, Route};
 use std::io::ErrorKind;
 use std::time::Duration;
 
-pub(crate) const SCENARIOS: [Scenario; 4] = [
+pub(crate) const SCENARIOS: [Scenario; 6] = [
     (
         "only_the_allowed_address_gets_in",
         only_the_allowed_address_gets_in,
@@ -27,16 +27,20 @@ pub(crate) const SCENARIOS: [Scenario; 4] = [
         "errors_about_a_live_flow_come_through",
         errors_about_a_live_flow_come_through,
     ),
-];
-
-pub(crate) const NFT_SCENARIOS: [Scenario; 3] = [
-    (
-        "the_rule_for_openwrt_opens_a_closed_forward_chain",
-        the_rule_for_openwrt_opens_a_closed_forward_chain,
-    ),
     (
         "bytes_are_counted_and_survive_extending",
         bytes_are_counted_and_survive_extending,
+    ),
+    (
+        "the_count_outlives_its_session",
+        the_count_outlives_its_session,
+    ),
+];
+
+pub(crate) const NFT_SCENARIOS: [Scenario; 2] = [
+    (
+        "the_rule_for_openwrt_opens_a_closed_forward_chain",
+        the_rule_for_openwrt_opens_a_closed_forward_chain,
     ),
     (
         "traffic_to_other_hosts_is_left_alone",
@@ -154,7 +158,7 @@ fn bytes_are_counted_and_survive_extending(backend: Backend) {
     let world = World::make();
     let home = Home::make(backend);
     let daemon = home.start();
-    let counted = || daemon.sessions()[0].bytes.expect("nftables counts");
+    let counted = || daemon.sessions()[0].bytes.expect("it is counted");
     daemon.add(1, plain_route(), 30);
     assert_eq!(counted(), 0);
     let live = world.live(&plain_route());
@@ -172,6 +176,44 @@ fn bytes_are_counted_and_survive_extending(backend: Backend) {
         counted() != before
     });
     assert!(counted() > before, "{before} and then {}", counted());
+}
+
+/// More than the portal's list told, which it asks for each 10 s.
+fn the_count_outlives_its_session(backend: Backend) {
+    let world = World::make();
+    let home = Home::make(backend);
+    let daemon = home.start();
+    for (session, client) in [(1, CLIENT_V4), (2, CLIENT_V6)] {
+        let way = route(Protocol::Tcp, client);
+        daemon.add(session, way, 60);
+        let told = daemon.sessions()[0].bytes;
+        assert!(
+            matches!(told, None | Some(0)),
+            "{client} begins at {told:?}"
+        );
+        let live = world.live(&way);
+        for _ in 0..100 {
+            echoed(&live).unwrap();
+        }
+        let told = daemon.close(session).expect("it is counted");
+        assert!(told > 100 * 2 * 4, "{client}: {told}");
+        assert_eq!(daemon.close(session), Some(told), "asked again");
+    }
+
+    daemon.add(3, plain_route(), 3);
+    let live = world.live(&plain_route());
+    let mut echoes = 0;
+    while echoed(&live).is_ok() {
+        echoes += 1;
+    }
+    until("it has ended", Duration::from_secs(5), || {
+        daemon.sessions().is_empty()
+    });
+    let told = daemon.close(3).expect("it is counted");
+    assert!(
+        told > echoes * 4,
+        "{told} bytes of {echoes} echoes both ways"
+    );
 }
 
 /// Behind a router with IPv6 the hosts have public addresses; who reaches them is not our business.

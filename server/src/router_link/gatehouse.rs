@@ -29,13 +29,19 @@ impl DaemonLink {
             proves_keys: true,
             ..RouterReply::default()
         };
-        if let Answer::Status(status) = answer {
-            // The daemon looked at its clock about half way through.
-            let half_way_ms = i64::try_from(started.elapsed().as_millis() / 2).unwrap_or(i64::MAX);
-            reply.clock_difference_ms = Some(status.now_ms.cast_signed() - sent_ms - half_way_ms);
-            reply.sessions = Some(i64::from(status.sessions));
-            reply.version = Some(status.version);
-            reply.backend = Some(status.backend);
+        match answer {
+            Answer::Status(status) => {
+                // The daemon looked at its clock about half way through.
+                let half_way_ms =
+                    i64::try_from(started.elapsed().as_millis() / 2).unwrap_or(i64::MAX);
+                reply.clock_difference_ms =
+                    Some(status.now_ms.cast_signed() - sent_ms - half_way_ms);
+                reply.sessions = Some(i64::from(status.sessions));
+                reply.version = Some(status.version);
+                reply.backend = Some(status.backend);
+            }
+            Answer::Closed { bytes } => reply.traffic_bytes = Some(signed(bytes)),
+            _ => {}
         }
         Ok(reply)
     }
@@ -156,9 +162,11 @@ fn to_held(session: OpenSession) -> HeldSession {
                 Protocol::Udp => Transport::Udp,
             },
         },
-        remaining_ms: i64::try_from(session.remaining_ms).unwrap_or(i64::MAX),
-        traffic_bytes: session
-            .bytes
-            .map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
+        remaining_ms: signed(session.remaining_ms),
+        traffic_bytes: session.bytes.map(signed),
     }
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }

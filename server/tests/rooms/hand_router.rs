@@ -1,5 +1,7 @@
 //! A router that a test holds in its hands.
 
+mod home;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::{IpAddr, SocketAddr},
@@ -15,7 +17,6 @@ use gatehouse_core::ports::router_link::{
     HeldSession, LinkProtocol, Probed, RouterCommand, RouterFailure, RouterLink, RouterReply,
     RouterTarget, Rule,
 };
-use gatehouse_core::ports::webhooks::Webhooks;
 use gatehouse_router_protocol::legacy_v1::session_id_of;
 use tokio::{sync::oneshot, time::sleep};
 use uuid::Uuid;
@@ -147,11 +148,6 @@ impl HandRouter {
         self.woken.lock().expect("no panic while held").clone()
     }
 
-    /// What a home backend was called with, as address and token.
-    pub(crate) fn called(&self) -> Vec<(String, String)> {
-        self.called.lock().expect("no panic while held").clone()
-    }
-
     /// How many ports it was asked about.
     pub(crate) fn probed(&self) -> usize {
         self.probed.load(Ordering::SeqCst)
@@ -238,7 +234,8 @@ impl HandRouter {
         self.answer(target)
     }
 
-    fn obey(&self, address: &str, command: RouterCommand) -> Result<(), RouterFailure> {
+    /// Answers what was counted on a rule that it takes away.
+    fn obey(&self, address: &str, command: RouterCommand) -> Result<Option<i64>, RouterFailure> {
         let mut rules = self.rules.lock().expect("no panic while held");
         match command {
             RouterCommand::Add(..) | RouterCommand::Extend(..)
@@ -265,11 +262,12 @@ impl HandRouter {
                 held.remaining_ms = i64::from(seconds) * 1000;
             }
             RouterCommand::Del(rule) => {
-                rules.remove(&rule.session_id);
+                let removed = rules.remove(&rule.session_id);
+                return Ok(removed.and_then(|(_, held)| held.traffic_bytes));
             }
             RouterCommand::Ping => {}
         }
-        Ok(())
+        Ok(None)
     }
 }
 
@@ -312,7 +310,7 @@ impl RouterLink for HandRouter {
         if lets_in {
             self.before.pass().await;
         }
-        self.obey(&target.address, as_heard(target, command))?;
+        let traffic_bytes = self.obey(&target.address, as_heard(target, command))?;
         if lets_in {
             self.after.pass().await;
             if self.fails_inside.load(Ordering::SeqCst) {
@@ -323,7 +321,10 @@ impl RouterLink for HandRouter {
             self.set_away(true);
             return Err(RouterFailure::Unsure("No answer came.".into()));
         }
-        let mut reply = RouterReply::default();
+        let mut reply = RouterReply {
+            traffic_bytes,
+            ..RouterReply::default()
+        };
         if command == RouterCommand::Ping {
             reply.clock_difference_ms = Some(CLOCK_DIFFERENCE_MS);
             reply.version = Some("1.2.3".into());
@@ -374,27 +375,6 @@ impl RouterLink for HandRouter {
     async fn wake(&self, target: &RouterTarget, mac: [u8; 6]) -> Result<(), RouterFailure> {
         self.answer(target)?;
         self.woken.lock().expect("no panic while held").push(mac);
-        Ok(())
-    }
-}
-
-/// The home backend of the house; it refuses whatever is not its own.
-#[async_trait]
-impl Webhooks for HandRouter {
-    fn origin(&self, url: &str) -> Result<String, String> {
-        let own = "https://home.example.org";
-        let path = url.strip_prefix(own);
-        path.filter(|path| path.starts_with('/'))
-            .map(|_| own.to_owned())
-            .ok_or_else(|| "Not allowed.".into())
-    }
-
-    async fn call(&self, url: &str, token: &str) -> Result<(), String> {
-        let mut called = self.called.lock().expect("no panic while held");
-        called.push((url.to_owned(), token.to_owned()));
-        if url.ends_with("/broken") {
-            return Err("The home backend answered 500.".into());
-        }
         Ok(())
     }
 }

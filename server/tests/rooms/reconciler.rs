@@ -217,14 +217,15 @@ async fn what_went_through_a_session_stays_on_record() {
     assert_eq!(house.shown(&session).await.traffic_bytes, None);
     house.router.count(session.id, 7_000_000_000);
     house.reconcile().await;
-    let access = &house.portal.access;
-    access
-        .close(&house.owner, session.id)
-        .await
-        .expect("closes");
-    house.reconcile().await;
     let traffic = house.shown(&session).await.traffic_bytes;
     assert_eq!(traffic, Some(7_000_000_000));
+    house.router.count(session.id, 7_000_000_500);
+    let access = &house.portal.access;
+    let closed = access.close(&house.owner, session.id).await;
+    let last = Some(7_000_000_500);
+    assert_eq!(closed.expect("closes").traffic_bytes, last, "up to the end");
+    house.reconcile().await;
+    assert_eq!(house.shown(&session).await.traffic_bytes, last);
 }
 
 #[tokio::test]

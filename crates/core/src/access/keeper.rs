@@ -198,8 +198,19 @@ impl Access {
         let _door = self.hold_door(&router, session).await;
         let command = RouterCommand::Del(rule(session));
         let answer = self.send_at_door(&router, session, command).await?;
-        if let Err(failure) = &answer {
-            tracing::warn!(session_id = %session.id, ?failure, "a session could not be closed on its router; trying again");
+        match &answer {
+            Ok(reply) => {
+                // Before the row is closed, which is when the owner's pages look again.
+                if let Some(bytes) = reply.traffic_bytes {
+                    self.ports
+                        .store
+                        .note_traffic(&[(session.id, bytes)])
+                        .await?;
+                }
+            }
+            Err(failure) => {
+                tracing::warn!(session_id = %session.id, ?failure, "a session could not be closed on its router; trying again");
+            }
         }
         Ok(answer)
     }

@@ -83,6 +83,8 @@ pub struct RouterReply {
     pub version: Option<String>,
     /// What enforces its sessions, where it said so.
     pub backend: Option<String>,
+    /// What went through the session that it closed, in both directions, where it said so.
+    pub traffic_bytes: Option<i64>,
     /// The address it was reached at, of all those that its name has.
     pub reached_ip: Option<IpAddr>,
     /// Whether the answer proves that both keys are right. A ping to an original daemon goes no

@@ -29,6 +29,8 @@ pub(crate) struct AnswerWire {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     removed: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     latency_ms: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     daemon: Option<DaemonStatus>,
@@ -72,6 +74,8 @@ impl AnswerWire {
             }
         } else if let Some(removed) = self.removed {
             Answer::Flushed { removed }
+        } else if let Some(bytes) = self.bytes {
+            Answer::Closed { bytes }
         } else if let Some(latency_ms) = self.latency_ms {
             Answer::Reachable { latency_ms }
         } else if let Some(daemon) = self.daemon.take() {
@@ -108,6 +112,7 @@ impl AnswerWire {
                 self.next = next;
             }
             Answer::Flushed { removed } => self.removed = Some(removed),
+            Answer::Closed { bytes } => self.bytes = Some(bytes),
             Answer::Reachable { latency_ms } => self.latency_ms = Some(latency_ms),
             Answer::Status(daemon) => self.daemon = Some(daemon),
         }

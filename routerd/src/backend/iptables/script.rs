@@ -1,9 +1,12 @@
 //! What is written to `iptables-restore`, and what of ours `iptables-save` shows.
 
+use super::Traffic;
 use crate::config::Interface;
 use crate::table::Passage;
+use gatehouse_router_protocol::message::{Protocol, Route};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use time::OffsetDateTime;
 
 const DOORS: &str = "GATEHOUSE-DOORS";
@@ -113,17 +116,44 @@ pub(super) fn jumps(wan: &[Interface]) -> Vec<Jump> {
     std::iter::once(guard).chain(doors).collect()
 }
 
-/// Writes our chains with these passages of one family and nothing else. `epoch_ms` is the date at
-/// which the monotonic clock began, in milliseconds since the Unix epoch.
+/// What the guard let through: `[packets:bytes]`, as it stands before a rule.
+pub(super) type Count = (u64, u64);
+
+/// A rule of the guard has a count of its own: client, protocol, public port and LAN target.
+pub(super) type Way = (IpAddr, Protocol, u16, SocketAddr);
+
+/// What was counted on each way.
+pub(super) type Counts = BTreeMap<Way, Count>;
+
+fn way_of(route: &Route) -> Way {
+    (route.ip_src, route.protocol, route.port_dst, route.target())
+}
+
+/// Sums up what was counted by client and LAN target, whatever the public port.
+pub(super) fn by_flow(counts: &Counts) -> Traffic {
+    let mut traffic = Traffic::new();
+    for ((ip_src, protocol, _, target), (_, bytes)) in counts {
+        let flow = (*ip_src, *protocol, target.ip(), target.port());
+        *traffic.entry(flow).or_default() += bytes;
+    }
+    traffic
+}
+
+/// Writes our chains with these passages of one family and nothing else; they go on to count from
+/// `counts`. `epoch_ms` is the date at which the monotonic clock began, in milliseconds since the
+/// Unix epoch.
 ///
 /// The guard comes first: a door that opens before its guard would lose its first packets.
-pub(super) fn chains(family: Family, wanted: &[Passage], epoch_ms: u64) -> String {
+pub(super) fn chains(family: Family, wanted: &[Passage], counts: &Counts, epoch_ms: u64) -> String {
     let mut script = format!("*filter\n:{GUARD} - [0:0]\n");
     let mut doors = String::new();
     for passage in wanted
         .iter()
         .filter(|passage| Family::of(passage) == family)
     {
+        if let Some((packets, bytes)) = counts.get(&way_of(&passage.route)) {
+            let _ = write!(script, "[{packets}:{bytes}] ");
+        }
         write_passage(&mut script, &mut doors, passage, epoch_ms);
     }
     let icmp = family.icmp();
@@ -172,7 +202,8 @@ fn date_stop(passage: &Passage, epoch_ms: u64) -> String {
 /// Writes a rule of each kind into chains that nothing leads to: ours under other names, with what
 /// our jumps look at.
 pub(super) fn trial(family: Family, jumps: &[Jump], samples: &[Passage], epoch_ms: u64) -> String {
-    let mut script = chains(family, samples, epoch_ms).replace(PREFIX, TRIAL_PREFIX);
+    let mut script =
+        chains(family, samples, &Counts::new(), epoch_ms).replace(PREFIX, TRIAL_PREFIX);
     for jump in jumps {
         let (chain, condition) = (trial_name(jump.target), jump.condition.join(" "));
         let _ = writeln!(
@@ -197,23 +228,72 @@ fn trial_name(chain: &str) -> String {
     chain.replace(PREFIX, TRIAL_PREFIX)
 }
 
-/// Picks our chains out of what `iptables-save` shows of one table, and as many of the first rules
-/// of the router's own chains as we have jumps there.
+/// Picks our chains out of what `iptables-save -c` shows of one table, and as many of the first
+/// rules of the router's own chains as we have jumps there; without the counts.
 pub(super) fn ours(saved: &str, table: &str, jumps: &[Jump]) -> Vec<String> {
-    let mut shown: Vec<String> = saved
-        .lines()
-        .filter(|line| line.starts_with("-A GATEHOUSE-"))
-        .map(str::to_owned)
-        .collect();
+    let rules: Vec<&str> = saved.lines().map(|line| split_count(line).1).collect();
+    let own_rules = rules
+        .iter()
+        .filter(|rule| rule.starts_with("-A GATEHOUSE-"));
+    let mut shown: Vec<String> = own_rules.map(|rule| (*rule).to_owned()).collect();
     let own_chains = ["PREROUTING", "FORWARD"];
     for chain in own_chains {
         let of_chain = |jump: &&Jump| jump.table == table && jump.chain == chain;
         let first = jumps.iter().filter(of_chain).count();
         let prefix = format!("-A {chain} ");
-        let rules = saved.lines().filter(|line| line.starts_with(&prefix));
-        shown.extend(rules.take(first).map(str::to_owned));
+        let rules = rules.iter().filter(|rule| rule.starts_with(&prefix));
+        shown.extend(rules.take(first).map(|rule| (*rule).to_owned()));
     }
     shown
+}
+
+/// Reads what the guard counted out of what `iptables-save -c` shows.
+pub(super) fn counts(saved: &str) -> Counts {
+    let counted = saved.lines().filter_map(|line| {
+        let (count, rule) = split_count(line);
+        Some((way_in(rule)?, count?))
+    });
+    counted.collect()
+}
+
+/// Parts `[packets:bytes] ` from the rule behind it.
+fn split_count(line: &str) -> (Option<Count>, &str) {
+    let parts = line
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once("] "));
+    let Some((count, rule)) = parts else {
+        return (None, line);
+    };
+    let numbers = count.split_once(':');
+    let count =
+        numbers.and_then(|(packets, bytes)| Some((packets.parse().ok()?, bytes.parse().ok()?)));
+    (count, rule)
+}
+
+/// Gives the way that a rule of the guard lets go on.
+fn way_in(rule: &str) -> Option<Way> {
+    let words: Vec<&str> = rule
+        .strip_prefix("-A GATEHOUSE-GUARD ")?
+        .split_whitespace()
+        .collect();
+    let value = |option: &str| {
+        let position = words.iter().position(|word| *word == option)?;
+        words.get(position + 1).copied()
+    };
+    // Some versions show a host as a network of one.
+    let host = |option| value(option)?.split('/').next()?.parse::<IpAddr>().ok();
+    let port = |option| value(option)?.parse::<u16>().ok();
+    let protocol = match value("-p")? {
+        "tcp" => Protocol::Tcp,
+        "udp" => Protocol::Udp,
+        _ => return None,
+    };
+    Some((
+        host("--ctorigsrc")?,
+        protocol,
+        port("--ctorigdstport")?,
+        SocketAddr::new(host("--ctreplsrc")?, port("--ctreplsrcport")?),
+    ))
 }
 
 #[cfg(test)]

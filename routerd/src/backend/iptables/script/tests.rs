@@ -1,4 +1,4 @@
-use super::{Family, chains, jumps, ours, trial, without_trial};
+use super::{Counts, Family, by_flow, chains, counts, jumps, ours, trial, way_of, without_trial};
 use crate::backend::samples;
 use crate::config::Interface;
 use crate::table::Passage;
@@ -24,8 +24,59 @@ fn the_chains_of_both_families() {
         passage(Protocol::Tcp, "203.0.113.7", "192.168.50.10", 1_800_000),
         passage(Protocol::Udp, "2001:db8::7", "fd00:50::10", 60_000),
     ];
-    insta::assert_snapshot!("ipv4", chains(Family::Ipv4, &wanted, NOW_MS));
-    insta::assert_snapshot!("ipv6", chains(Family::Ipv6, &wanted, NOW_MS));
+    insta::assert_snapshot!(
+        "ipv4",
+        chains(Family::Ipv4, &wanted, &Counts::new(), NOW_MS)
+    );
+    insta::assert_snapshot!(
+        "ipv6",
+        chains(Family::Ipv6, &wanted, &Counts::new(), NOW_MS)
+    );
+}
+
+/// Rules that are written anew count on from where they were; what `iptables-save` shows is as of
+/// version 1.8.9.
+#[test]
+fn what_was_counted_is_read_and_written_again() {
+    let wanted = [
+        passage(Protocol::Tcp, "203.0.113.7", "192.168.50.10", 1_800_000),
+        passage(Protocol::Udp, "203.0.113.8", "192.168.50.10", 1_800_000),
+    ];
+    let saved = ":FORWARD ACCEPT [7:420]\n:GATEHOUSE-GUARD - [0:0]\n\
+        [9:540] -A FORWARD -m connmark --mark 0x1000000/0x1000000 -j GATEHOUSE-GUARD\n\
+        [3:180] -A GATEHOUSE-GUARD -p tcp -m conntrack --ctorigsrc 203.0.113.7 --ctreplsrc 192.168.50.10 --ctorigdstport 7890 --ctreplsrcport 80 -m time --datestop 2026-11-22T04:56:40 -j ACCEPT\n\
+        [1:60] -A GATEHOUSE-GUARD -p tcp -j REJECT --reject-with tcp-reset\n";
+    let counted = counts(saved);
+    assert_eq!(counted.len(), 1);
+    let script = chains(Family::Ipv4, &wanted, &counted, NOW_MS);
+    assert!(
+        script
+            .contains("\n[3:180] -A GATEHOUSE-GUARD -p tcp -m conntrack --ctorigsrc 203.0.113.7 "),
+        "{script}"
+    );
+    assert_eq!(
+        script.matches('[').count(),
+        3,
+        "two chains and one rule: {script}"
+    );
+    let written = script.replace("--ctorigsrc 203.0.113.7", "--ctorigsrc 203.0.113.7/32");
+    assert_eq!(counts(&written), counted, "as other versions show a host");
+    let traffic = by_flow(&counted);
+    assert_eq!(traffic.get(&wanted[0].flow()), Some(&180));
+}
+
+#[test]
+fn doors_to_one_target_are_summed_up() {
+    let mut behind_another = passage(Protocol::Tcp, "2001:db8::7", "fd00:50::10", 60_000);
+    let first = behind_another;
+    behind_another.route.port_dst += 1;
+    let counted = [
+        (way_of(&first.route), (1, 60)),
+        (way_of(&behind_another.route), (2, 120)),
+    ];
+    let traffic = by_flow(&counted.into());
+    assert_eq!(traffic.get(&first.flow()), Some(&180));
+    assert_eq!(traffic.len(), 1);
 }
 
 #[test]
@@ -37,7 +88,7 @@ fn a_rule_stops_with_the_second_in_which_it_ends() {
             "192.168.50.10",
             remaining_ms,
         )];
-        let script = chains(Family::Ipv4, &wanted, NOW_MS);
+        let script = chains(Family::Ipv4, &wanted, &Counts::new(), NOW_MS);
         let stop = format!("--datestop 2026-11-22T{second} ");
         assert_eq!(script.matches(&stop).count(), 3, "{remaining_ms}: {script}");
     }
@@ -63,9 +114,9 @@ fn jumps_are_arguments_each() {
 #[test]
 fn ours_is_our_chains_and_what_stands_first() {
     let wan = ["wan"].map(|name| Interface::parse(name).unwrap());
-    let saved = ":FORWARD DROP [3:180]\n:GATEHOUSE-GUARD - [0:0]\n-A FORWARD -j ACCEPT\n\
-                 -A FORWARD -m connmark --mark 0x1000000/0x1000000 -j GATEHOUSE-GUARD\n\
-                 -A GATEHOUSE-GUARD -j REJECT\nCOMMIT\n";
+    let saved = ":FORWARD DROP [3:180]\n:GATEHOUSE-GUARD - [0:0]\n[5:300] -A FORWARD -j ACCEPT\n\
+                 [0:0] -A FORWARD -m connmark --mark 0x1000000/0x1000000 -j GATEHOUSE-GUARD\n\
+                 [0:0] -A GATEHOUSE-GUARD -j REJECT\nCOMMIT\n";
     assert_eq!(
         ours(saved, "filter", &jumps(&wan)),
         ["-A GATEHOUSE-GUARD -j REJECT", "-A FORWARD -j ACCEPT"],
