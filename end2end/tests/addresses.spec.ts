@@ -2,7 +2,9 @@
 
 import type { Page } from '@playwright/test';
 
-import { choose, navigate, section, signIn } from '../support/steps';
+import { SecondDoor } from '../support/door';
+import { expectAccessible, expectNothingSticksOut, photograph } from '../support/soundness';
+import { choose, navigate, section, signIn, submitSignIn } from '../support/steps';
 import { expect, test } from '../support/story';
 
 /** The portal believes what a proxy on this machine says, and the browser plays that proxy, too. */
@@ -69,6 +71,42 @@ test('an owner who comes over IPv6 learns that a service is reached over IPv4', 
   const tile = section(page, 'Your services').getByRole('article');
   await expect(tile).toContainText('Reach the portal over IPv4 to open it.');
   await expect(tile.getByRole('button', { name: 'Open', exact: true })).toHaveCount(0);
+});
+
+test('an owner who comes over IPv6 goes on over IPv4, where the portal has a name for that', async ({ page, portalWith, javaScriptEnabled }, info) => {
+  const door = await SecondDoor.open();
+  const portal = await portalWith(`public_url_ipv4 = "${door.url}"\n${BEHIND_A_PROXY}`);
+  door.leadTo(portal.url);
+  const owner = await portal.newOwner();
+  await portal.newService(owner);
+  const { daemon } = await portal.sharedRouter();
+  await comeFrom(page, '2001:db8::7');
+  await signIn(page, owner, portal.url);
+  const tile = section(page, 'Your services').getByRole('article');
+  await expect(tile).toContainText(`The portal is reached over IPv4 at ${new URL(door.url).host}. You sign in there once more.`);
+  const stop = { name: 'other-family', path: '/', heading: ['Dashboard', 'Panel'] as [string, string] };
+  await expectNothingSticksOut(page, stop);
+  // What axe looks with is a script.
+  if (javaScriptEnabled !== false) await expectAccessible(page, stop);
+  await photograph(page, info, 'light', stop);
+
+  // The name leads there over IPv4 only, so that is what the portal sees.
+  await comeFrom(page, '203.0.113.9');
+  await tile.getByRole('link', { name: 'Go on over IPv4' }).click();
+  await expect(page).toHaveURL(`${door.url}/login`);
+  await submitSignIn(page, owner);
+  await expect(page.getByRole('main')).toContainText('Your address: 203.0.113.9 (IPv4)');
+  await tile.getByRole('button', { name: 'Open', exact: true }).click();
+  await expect(page.getByText('The service is open for your address.')).toBeVisible();
+  expect(await daemon.sessions()).toContain('203.0.113.9 ');
+
+  await test.step('and back over IPv6 nothing is offered to be moved', async () => {
+    await comeFrom(page, '2001:db8::7');
+    await page.goto(`${portal.url}/`);
+    await expect(section(page, 'Open now').getByRole('article')).toContainText('203.0.113.9');
+    await expect(page.getByRole('button', { name: 'Move it to this address' })).toHaveCount(0);
+  });
+  door.close();
 });
 
 test('a page that was drawn for another address lets nobody in', async ({ page, portalWith }) => {

@@ -5,16 +5,14 @@ use std::{num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 use axum::Router;
 use gatehouse_core::{
     Portal, Settings,
+    access::AccessSettings,
     client_address::Resolver,
     firmware::{FirmwareSettings, Scrubbed},
     ports::{Ports, blobs::Blobs, random_bytes},
     upkeep::Pruned,
 };
 use gatehouse_storage::{FileBlobs, StoreHandle};
-use gatehouse_types::codes;
-use http::StatusCode;
 use tokio::task::JoinHandle;
-use tower_http::csrf::CsrfLayer;
 
 use crate::{
     api,
@@ -22,7 +20,7 @@ use crate::{
     cosigner::{self, InProcess},
     ddi, dialects,
     firmware::{self, ImageCache},
-    http::{assets, front::Front, problem::Problem, request_id::RequestIds},
+    http::{assets, csrf, front::Front, request_id::RequestIds},
     keys, lock,
     refusal::Refusal,
     rounds::{every, every_after},
@@ -79,14 +77,17 @@ impl Installation {
         };
         let settings = Settings {
             secret,
-            webhook_secret: config
-                .webhook_secret
-                .as_ref()
-                .map(|secret| secret.expose().to_owned()),
             project_key_secret: config
                 .project_key_secret
                 .as_ref()
                 .map(|secret| secret.expose().to_owned()),
+            access: AccessSettings {
+                webhook_secret: config
+                    .webhook_secret
+                    .as_ref()
+                    .map(|secret| secret.expose().to_owned()),
+                family_urls: config.family_urls.clone(),
+            },
             firmware: FirmwareSettings {
                 default_expiry_minutes: i64::from(config.jwt_default_expiry_minutes),
                 max_upload_bytes: config.max_upload_bytes,
@@ -355,21 +356,7 @@ pub fn open_data_dir(config: &Config) -> Result<Option<lock::DataLock>, Refusal>
 fn router(state: AppState, public_url: &str) -> Result<Router, Refusal> {
     // Pages spawn their loading on this runtime; a second portal in one process finds it set.
     let _already_set = any_spawner::Executor::init_tokio();
-    // Behind a proxy that changes Host, the address that people type still counts as ours.
-    let csrf = CsrfLayer::new()
-        .add_trusted_origin(public_url)
-        .map_err(|error| {
-            Refusal::new(format!("public_url {public_url} is no origin ({error})."))
-        })?;
-    let csrf = csrf.with_rejection_response(|_| {
-        use axum::response::IntoResponse;
-        Problem::new(
-            StatusCode::FORBIDDEN,
-            codes::CSRF,
-            "The request came from another site and was refused.",
-        )
-        .into_response()
-    });
+    let csrf = csrf::layer(public_url, &state.config)?;
     let icon = axum::middleware::from_fn_with_state(state.clone(), firmware::own_favicon);
     let site_root = std::env::var_os("LEPTOS_SITE_ROOT").map(PathBuf::from);
     Ok(api::router()

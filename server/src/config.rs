@@ -6,6 +6,7 @@
 //! [`Config::print`], and give it a flag in `cli.rs` unless it is secret.
 
 mod cosigner;
+mod family_urls;
 mod keys;
 mod layers;
 mod sendfile;
@@ -19,7 +20,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use gatehouse_core::client_address::ForwardHeader;
+use gatehouse_core::{access::FamilyUrls, client_address::ForwardHeader};
 use ipnet::IpNet;
 
 use crate::cli::Flags;
@@ -40,6 +41,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Scheme and host that people type, without a trailing slash, if it was set.
     public_url: Option<String>,
+    /// Where the portal is reached over one family only.
+    pub family_urls: FamilyUrls,
     /// `sqlite://PATH` or `postgres://…`.
     pub database_url: Secret,
     /// The folder of the blob store.
@@ -160,6 +163,7 @@ impl Config {
         let layers = Layers::collect(flags, environment, &read_file)?;
         let config = Self::read(&layers)?;
         config.refuse_plain_http_in_public()?;
+        config.refuse_family_urls_that_lead_nowhere()?;
         config.refuse_sendfile_for_nobody()?;
         config.refuse_a_cosigner_in_the_clear()?;
         Ok(config)
@@ -181,6 +185,7 @@ impl Config {
                 .parsed("listen", values::listen)?
                 .unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 3000))),
             public_url: layers.parsed("public_url", values::public_url)?,
+            family_urls: family_urls::read(layers)?,
             database_url: Secret(read_database_url(layers, &data_dir)?),
             tls: read_tls(layers)?,
             trusted_proxies: layers.list("trusted_proxies", values::proxy_network)?,
@@ -269,6 +274,9 @@ impl Config {
         put("data_dir", shown(&self.data_dir));
         put("listen", self.listen.to_string().into());
         put("public_url", self.public_url(self.listen).into());
+        for (key, url) in self.family_urls() {
+            put(key, url.into());
+        }
         let database = if self.uses_sqlite() {
             self.database_url.expose()
         } else {

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::{
     loading::loaded,
     session_parts::{
-        CloseSession, Direct, Extend, GuestMark, MoveHere, OpenService, WayIn, family,
-        other_family, session_rev, shown_ip,
+        CloseSession, Direct, Extend, GuestMark, MoveHere, OpenService, OverOtherFamily, WayIn,
+        family, other_family, session_rev, shown_ip,
     },
     waking::step_text,
 };
@@ -21,6 +21,7 @@ use crate::{
     },
     context::PageContext,
     format::fill,
+    forms::Way,
     links,
     visit::Visit,
 };
@@ -206,15 +207,20 @@ fn Tile(
     let direct = page
         .client_ip
         .and_then(|ip| portal.access.direct_way(&service, ip));
-    let obstacle = other_family(&page, &service.lan_ip);
+    let obstacle = other_family(&page, &service);
     let action = match session {
         Some(session) if session.state == SessionState::Open => {
             view! { <p>{texts.open_until} " " <Time at_ms=session.expires_at.0 /></p> }.into_any()
         }
         Some(_) => view! { <p>{texts.busy}</p> }.into_any(),
         None if direct.as_ref().is_some_and(|way| way.is_certain) => ().into_any(),
-        None if obstacle.is_some() => view! { <p class="muted">{obstacle}</p> }.into_any(),
-        None => view! { <OpenService service=service button=texts.open /> }.into_any(),
+        None => match obstacle {
+            Some(obstacle) => view! {
+                <OverOtherFamily obstacle=obstacle path=Way::to("/") hint=texts.sign_in_there />
+            }
+            .into_any(),
+            None => view! { <OpenService service=service button=texts.open /> }.into_any(),
+        },
     };
     view! {
         <ServiceTile icon=icon name=name description=description live=live>

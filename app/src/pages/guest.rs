@@ -11,7 +11,7 @@ use leptos_axum::ResponseOptions;
 
 use super::{
     loading::loaded,
-    session_parts::{ShownAddress, WayIn, family, session_rev},
+    session_parts::{OverOtherFamily, ShownAddress, WayIn, family, session_rev},
 };
 use crate::{
     components::{
@@ -83,9 +83,14 @@ fn Invited(welcome: Welcome) -> impl IntoView {
     let intro = fill(texts.intro, &[("who", &welcome.invited_by)]);
     let expires_at_ms = welcome.expires_at_ms;
     let uses_left = welcome.uses_left.to_string();
-    let way = match page.client_ip {
-        None => view! { <Banner tone=Tone::Bad>{texts.address_unknown}</Banner> }.into_any(),
-        Some(ip) => {
+    let obstacle = welcome.other_family.clone();
+    let way = match (page.client_ip, obstacle) {
+        (None, _) => view! { <Banner tone=Tone::Bad>{texts.address_unknown}</Banner> }.into_any(),
+        (Some(_), Some(obstacle)) => {
+            let path = links::again(&page);
+            view! { <Card><OverOtherFamily obstacle=obstacle path=path /></Card> }.into_any()
+        }
+        (Some(ip), None) => {
             let ip = ip.to_string();
             let hint = fill(dashboard.address_hint, &[("ip", &ip)]);
             view! {

@@ -8,7 +8,8 @@ use uuid::Uuid;
 use super::{
     loading::{loaded, path_value},
     session_parts::{
-        CloseSession, Extend, GuestMark, MoveHere, OpenService, WayIn, session_rev, shown_ip,
+        CloseSession, Extend, GuestMark, MoveHere, OpenService, OverOtherFamily, WayIn,
+        other_family, session_rev, shown_ip,
     },
     sessions::duration,
     waking::{OnwardWithoutScripts, Waking, destination, step_text},
@@ -21,6 +22,7 @@ use crate::{
     context::PageContext,
     format::fill,
     i18n::Sessions,
+    links,
     visit::Visit,
 };
 
@@ -160,10 +162,20 @@ fn Again(service: Service, session: AccessSession) -> impl IntoView {
     } else {
         texts.open_again
     };
+    let page = PageContext::current();
+    let way = match other_family(&page, &service) {
+        Some(obstacle) => view! {
+            <OverOtherFamily
+                obstacle=obstacle
+                path=links::again(&page)
+                hint=page.messages().dashboard.sign_in_there
+            />
+        }
+        .into_any(),
+        None => view! { <OpenService service=service button=label /> }.into_any(),
+    };
     view! {
-        <Section title=label>
-            <Card><OpenService service=service button=label /></Card>
-        </Section>
+        <Section title=label><Card>{way}</Card></Section>
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the dashboard and the pages of sessions share: the way in, more time, the end.
 
-use gatehouse_core::access::DirectWay;
+use gatehouse_core::access::{DirectWay, OtherFamily};
 use gatehouse_types::access::{AccessSession, Service, SessionGuest, SessionState, WakeStep};
 use leptos::prelude::*;
 
@@ -8,6 +8,8 @@ use crate::{
     components::{Badge, Button, ButtonLink, Chips, Confirm, Look, PostForm, Tone, minute_choices},
     context::PageContext,
     format::fill,
+    forms::Way,
+    visit::Visit,
 };
 
 const MINUTE_MS: i64 = 60_000;
@@ -30,13 +32,42 @@ pub fn WayIn(
     view! { <p>{notice}</p> }.into_any()
 }
 
-/// What to say where a service is of the other kind of address than the reader's; `None` where
-/// both are of one kind, or the reader's is not known.
-pub fn other_family(page: &PageContext, lan_ip: &str) -> Option<String> {
-    let its = family(lan_ip);
-    let yours = family(&page.client_ip?.to_string());
-    let texts = &page.messages().dashboard;
-    (yours != its).then(|| fill(texts.other_family, &[("yours", yours), ("its", its)]))
+/// What keeps the reader from a service of the other kind of address; `None` where both are of one
+/// kind, or the reader's is not known.
+pub fn other_family(page: &PageContext, service: &Service) -> Option<OtherFamily> {
+    let lan_ip = service.lan_ip.parse().ok()?;
+    let access = &Visit::current().portal.access;
+    access.other_family(page.client_ip?, lan_ip)
+}
+
+/// Says that a service is of the other kind of address, and leads on to where the portal is reached
+/// over that one.
+#[component]
+pub fn OverOtherFamily(
+    /// What keeps the reader from it.
+    obstacle: OtherFamily,
+    /// The page to go on with there.
+    path: Way,
+    /// What has to be done there first.
+    #[prop(optional)]
+    hint: &'static str,
+) -> impl IntoView {
+    let texts = &PageContext::current().messages().dashboard;
+    let OtherFamily { yours, its, url } = obstacle;
+    let why = fill(texts.other_family, &[("yours", yours), ("its", its)]);
+    let Some(url) = url else {
+        let how = fill(texts.reach_over, &[("its", its)]);
+        return view! { <p class="muted">{why} " " {how}</p> }.into_any();
+    };
+    let host = url.split_once("://").map_or(&*url, |(_, host)| host);
+    let there = fill(texts.reached_at, &[("its", its), ("host", host)]);
+    let go_on = fill(texts.go_on_over, &[("its", its)]);
+    let href = format!("{url}{}", path.path());
+    view! {
+        <p class="muted">{why} " " {there} " " {hint}</p>
+        <ButtonLink href=href>{go_on}</ButtonLink>
+    }
+    .into_any()
 }
 
 /// The kind of an address.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     Actor, Error, Result,
-    access::Access,
+    access::{Access, AccessSettings},
     audit::Audit,
     firmware::{Firmware, FirmwareSettings},
     identity::Identity,
@@ -23,10 +23,10 @@ use crate::{
 pub struct Settings {
     /// The portal's own secret, 32 random bytes; every key of its own comes from it.
     pub secret: [u8; 32],
-    /// The keys of home backends that wake hosts come from it, where there are any.
-    pub webhook_secret: Option<String>,
     /// The keys that seal the projects' private keys come from it, where there is one.
     pub project_key_secret: Option<String>,
+    /// Second addresses, and keys of home backends.
+    pub access: AccessSettings,
     /// Limits and defaults of firmware.
     pub firmware: FirmwareSettings,
 }
@@ -61,7 +61,7 @@ impl Portal {
                 ports.clone(),
                 audit.clone(),
                 &key("sealed columns")?,
-                settings.webhook_secret.clone(),
+                settings.access.clone(),
             )),
             firmware: Firmware::new(
                 ports.clone(),
@@ -108,7 +108,6 @@ impl Portal {
     }
 }
 
-/// One secret, many keys that tell nothing of each other (RFC 5869).
 /// Derives what the private keys of projects are sealed with: the first seals, any of them opens.
 ///
 /// `secret` is the portal's own, `apart` the one that is set for these keys alone.
@@ -124,6 +123,7 @@ pub fn project_key_secrets(secret: &[u8; 32], apart: Option<&str>) -> Result<Vec
         .collect()
 }
 
+/// One secret, many keys that tell nothing of each other (RFC 5869).
 fn derive_key(secret: &[u8], purpose: &str) -> Result<[u8; 32]> {
     let mut key = [0; 32];
     Hkdf::<Sha256>::new(Some(b"gatehouse"), secret)

@@ -17,7 +17,9 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject};
 
-use super::{existing_secret, project_key_seals::Seals, refuse, sqlite_file};
+use super::{
+    existing_secret, family_names::family_names, project_key_seals::Seals, refuse, sqlite_file,
+};
 use crate::{
     config::{CoSignerAt, Config, TlsFiles},
     cosigner,
@@ -27,7 +29,7 @@ use crate::{
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Grade {
+pub(super) enum Grade {
     Ok,
     Warning,
     Problem,
@@ -35,13 +37,13 @@ enum Grade {
 
 /// One line of the answer.
 #[derive(Debug, PartialEq, Eq)]
-struct Finding {
-    grade: Grade,
+pub(super) struct Finding {
+    pub(super) grade: Grade,
     text: String,
 }
 
 impl Finding {
-    fn new(grade: Grade, text: impl Into<String>) -> Self {
+    pub(super) fn new(grade: Grade, text: impl Into<String>) -> Self {
         let text = text.into();
         Self { grade, text }
     }
@@ -102,6 +104,7 @@ async fn examine(config: &Config) -> Vec<Finding> {
             .map(|files| Finding::of(certificate(files, SystemClock.now_ms()))),
     );
     findings.extend(proxies(config));
+    findings.extend(family_names(config).await);
     findings
 }
 

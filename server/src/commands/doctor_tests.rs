@@ -168,6 +168,7 @@ async fn a_cut_and_a_rotten_image_are_told() {
         .expect("lists")
         .map(|folder| folder.expect("is there").path());
     let blob = folders
+        .filter(|path| path.is_dir())
         .flat_map(|folder| fs::read_dir(folder).expect("lists"))
         .map(|file| file.expect("is there").path())
         .find(is_blob)

@@ -5,6 +5,7 @@ mod backup;
 mod backup_file;
 mod cosigner;
 mod doctor;
+mod family_names;
 mod health;
 mod import;
 mod import_names;

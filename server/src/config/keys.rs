@@ -6,7 +6,7 @@ use crate::refusal::Refusal;
 pub(super) const PREFIX: &str = "GATEHOUSE_";
 
 /// Keys of a TOML file, dotted; [`PREFIX`] and underscores make the variable of each.
-pub(super) const KNOWN: [&str; 28] = [
+pub(super) const KNOWN: [&str; 30] = [
     "admin_secret",
     "blob_url",
     "cosigner.ca_file",
@@ -25,6 +25,8 @@ pub(super) const KNOWN: [&str; 28] = [
     "max_upload_bytes",
     "no_jwt",
     "public_url",
+    "public_url_ipv4",
+    "public_url_ipv6",
     "query_token",
     "sendfile",
     "sendfile_root",

@@ -174,6 +174,26 @@ fn values_of_a_wrong_form_are_refused_by_name() {
         ("public_url = 'https://a/b'", "public_url must be"),
         ("public_url = 'https://u:p@a'", "public_url must be"),
         ("public_url = 'javascript:alert(1)'", "public_url must be"),
+        (
+            "public_url_ipv4 = 'v4.example.com'",
+            "public_url_ipv4 must be",
+        ),
+        (
+            "public_url = 'https://a'\npublic_url_ipv6 = 'http://b'",
+            "public_url_ipv6 http://b must begin like public_url, which is https://a.",
+        ),
+        (
+            "public_url = 'https://a'\npublic_url_ipv4 = 'https://A:443/'",
+            "public_url_ipv4 is public_url itself.",
+        ),
+        (
+            "public_url_ipv4 = 'http://[::1]:3000'",
+            "public_url_ipv4 http://[::1]:3000 is an address of the other family.",
+        ),
+        (
+            "public_url_ipv6 = 'http://192.0.2.1'",
+            "public_url_ipv6 http://192.0.2.1 is an address of the other family.",
+        ),
         ("database_url = 'mysql://x'", "database_url must begin with"),
         ("blob_url = '/srv/blobs'", "blob_url must be file://"),
         ("[jwt]\ndefault_expiry_minutes = 0", "from 1 to 1440"),
@@ -338,6 +358,20 @@ fn links_are_made_for_the_bound_address_unless_told_otherwise() {
         config.public_url("127.0.0.1:1".parse().expect("an address")),
         "https://gate.example.com"
     );
+}
+
+#[test]
+fn second_addresses_of_one_family_are_shown_as_they_are_used() {
+    let config = load_toml(
+        "public_url = 'https://gate.example'\npublic_url_ipv4 = 'https://V4.gate.example:443/'\npublic_url_ipv6 = 'https://[2001:db8::1]:8443'",
+    );
+    let printed = config.expect("loads").print();
+    for line in [
+        "public_url_ipv4 = \"https://v4.gate.example\"",
+        "public_url_ipv6 = \"https://[2001:db8::1]:8443\"",
+    ] {
+        assert!(printed.contains(line), "{printed}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 pub mod assets;
 pub mod client_address;
+pub mod csrf;
 pub mod descriptors;
 pub mod extract;
 pub mod front;

@@ -207,7 +207,20 @@ async fn a_client_of_the_other_address_family_is_told_so() {
         .await;
     let detail = answer.refused(409, "address_family")["detail"].to_string();
     assert!(
-        detail.contains("IPv6") && detail.contains("IPv4"),
+        detail.contains("IPv6") && detail.contains("Reach the portal over IPv4 and open it there."),
+        "{detail}"
+    );
+
+    let portal = portal
+        .again(&[("GATEHOUSE_PUBLIC_URL_IPV4", "http://v4.gate.example")])
+        .await;
+    let answer = portal
+        .send(open(&owner, &service, &json!(5)).peer("2001:db8::7"))
+        .await;
+    let detail = answer.refused(409, "address_family")["detail"].to_string();
+    assert!(
+        detail
+            .contains("Reach the portal over IPv4, at http://v4.gate.example, and open it there."),
         "{detail}"
     );
 }

@@ -90,9 +90,11 @@ async fn another_site_cannot_make_a_browser_change_anything() {
 
 #[tokio::test]
 async fn the_portals_own_pages_and_programs_are_not_mistaken_for_another_site() {
-    let portal = Portal::open().await;
+    let second = "http://v4.gate.example";
+    let portal = Portal::with(&[("GATEHOUSE_PUBLIC_URL_IPV4", second)]).await;
     let admin = portal.admin().await;
     let own = [
+        post("/preferences").header("origin", second),
         post("/preferences").header("sec-fetch-site", "same-origin"),
         post("/preferences").header("origin", PUBLIC_URL),
         post("/preferences"),

@@ -237,6 +237,15 @@ async fn minutes_and_address_are_checked_before_a_use_is_taken() {
         ),
         "{other_family:?}"
     );
+    let access = &house.portal.access;
+    let welcome = access.welcome(&by_ipv6, &invited.token).await;
+    let told = welcome
+        .expect("it is theirs")
+        .other_family
+        .expect("is told");
+    assert_eq!(told.url.as_deref(), Some("https://v4.gate.example"));
+    let welcome = access.welcome(&guest_at(4), &invited.token).await;
+    assert_eq!(welcome.expect("it is theirs").other_family, None);
     assert_eq!(house.invitation(&invited).await.uses, 0);
     assert_eq!(house.router.asked(), 0);
 }

@@ -11,11 +11,11 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use gatehouse_core::{
     Actor, Portal, Settings,
+    access::{AccessSettings, FamilyUrls},
     actor::{Account, Who},
-    firmware::{FirmwareSettings, UploadTarget},
+    firmware::FirmwareSettings,
     identity::SignIn,
     ports::{
         Clock, Ports, Store,
@@ -28,7 +28,6 @@ use gatehouse_types::{
     access::{AccessSession, Grants, NewRouter, NewService, OpenSession, SessionState},
     account::{NewUser, Role},
     audit::AuditQuery,
-    firmware::{NewProject, PublishRelease},
 };
 use serde_json::json;
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -133,7 +132,13 @@ fn portal_over(
     };
     let settings = Settings {
         secret: [7; 32],
-        webhook_secret: Some(WEBHOOK_SECRET.into()),
+        access: AccessSettings {
+            webhook_secret: Some(WEBHOOK_SECRET.into()),
+            family_urls: FamilyUrls {
+                ipv4: Some("https://v4.gate.example".into()),
+                ipv6: None,
+            },
+        },
         project_key_secret: None,
         firmware,
     };
@@ -310,12 +315,6 @@ impl House {
         )
     }
 
-    /// Makes the project with a published release of this version.
-    pub(crate) async fn release(&self, version: &str) {
-        self.draft(version).await;
-        self.publish(version).await;
-    }
-
     /// The details of the audit trail's lines of this action, newest first.
     pub(crate) async fn details(&self, action: &str) -> Vec<String> {
         let query = AuditQuery {
@@ -325,38 +324,6 @@ impl House {
         let lines = self.portal.audit.list(&self.admin, &query).await;
         let lines = lines.expect("lists").items;
         lines.into_iter().map(|line| line.detail).collect()
-    }
-
-    pub(crate) async fn publish(&self, version: &str) {
-        let wish = PublishRelease::default();
-        let firmware = &self.portal.firmware;
-        firmware
-            .publish(&Actor::system(), PROJECT, version, wish)
-            .await
-            .expect("publishes");
-    }
-
-    /// Makes the project with a release of this version that nobody published.
-    pub(crate) async fn draft(&self, version: &str) {
-        let (firmware, system) = (&self.portal.firmware, Actor::system());
-        let target = UploadTarget {
-            project: PROJECT,
-            version,
-            file_name: None,
-            content_length: None,
-        };
-        let new: NewProject = serde_json::from_value(json!({ "name": PROJECT })).expect("fits");
-        // It is there from the second release on.
-        let _ = firmware.create_project(&system, &new).await;
-        let mut upload = firmware
-            .begin_upload(&system, target)
-            .await
-            .expect("begins");
-        upload
-            .write(Bytes::from(version.to_owned()))
-            .await
-            .expect("writes");
-        upload.finish(None).await.expect("finishes");
     }
 }
 

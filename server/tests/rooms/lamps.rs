@@ -1,14 +1,15 @@
-//! Devices of the house and what an admin sees of them.
+//! Releases and devices of the house, and what an admin sees of them.
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use gatehouse_core::{
     Actor, Portal,
     actor::{DeviceActor, Who},
-    firmware::Running,
+    firmware::{Running, UploadTarget},
 };
 use gatehouse_types::{
-    firmware::{Device, NewDevice, Report, ReportState},
+    firmware::{Device, NewDevice, NewProject, PublishRelease, Report, ReportState},
     rollout::{Action, ActionState, RolloutPlan},
 };
 use serde_json::json;
@@ -23,6 +24,44 @@ pub(crate) struct Lamp {
 }
 
 impl House {
+    /// Makes the project with a published release of this version.
+    pub(crate) async fn release(&self, version: &str) {
+        self.draft(version).await;
+        self.publish(version).await;
+    }
+
+    pub(crate) async fn publish(&self, version: &str) {
+        let wish = PublishRelease::default();
+        let firmware = &self.portal.firmware;
+        firmware
+            .publish(&Actor::system(), PROJECT, version, wish)
+            .await
+            .expect("publishes");
+    }
+
+    /// Makes the project with a release of this version that nobody published.
+    pub(crate) async fn draft(&self, version: &str) {
+        let (firmware, system) = (&self.portal.firmware, Actor::system());
+        let target = UploadTarget {
+            project: PROJECT,
+            version,
+            file_name: None,
+            content_length: None,
+        };
+        let new: NewProject = serde_json::from_value(json!({ "name": PROJECT })).expect("fits");
+        // It is there from the second release on.
+        let _ = firmware.create_project(&system, &new).await;
+        let mut upload = firmware
+            .begin_upload(&system, target)
+            .await
+            .expect("begins");
+        upload
+            .write(Bytes::from(version.to_owned()))
+            .await
+            .expect("writes");
+        upload.finish(None).await.expect("finishes");
+    }
+
     /// Registers a device of a group.
     pub(crate) async fn lamp(&self, group: &str) -> Lamp {
         let new: NewDevice = serde_json::from_value(json!({ "group": group })).expect("fits");

@@ -8,11 +8,10 @@ use gatehouse_types::{
 use uuid::Uuid;
 
 use super::{
-    Access,
+    Access, OtherFamily,
     invitations::{max_minutes, no_such_invitation, of_invitation, state_at, token_hash},
     limits::{most_live, no_room},
     no_such_service, no_such_session,
-    open::check_family,
     sessions::{MINUTE_MS, to_session},
     tries::Tries,
 };
@@ -52,6 +51,8 @@ pub struct Welcome {
     pub open_until_ms: Option<i64>,
     /// When the invitation ends; sessions end with it at the latest.
     pub expires_at_ms: i64,
+    /// What keeps the address that asks from it, if anything does.
+    pub other_family: Option<OtherFamily>,
 }
 
 /// A session that a guest opened, and what proves to the portal that it is theirs.
@@ -77,7 +78,12 @@ impl Access {
             }
             None => None,
         };
+        let service = self.ports.store.service(found.invitation.service_id);
+        let service = service.await?;
         Ok(Welcome {
+            other_family: service
+                .zip(actor.ip)
+                .and_then(|(service, ip)| self.other_family(ip, service.lan_ip)),
             open_until_ms: live
                 .filter(|live| live.state == SessionState::Open && !self.is_expired(live))
                 .map(|live| live.expires_at_ms),
@@ -197,7 +203,7 @@ impl Access {
         let service = self.ports.store.service(invitation.service_id).await?;
         let service = service.ok_or_else(no_such_service)?;
         let client_ip = guest.ip.ok_or(Error::NoClientAddress)?;
-        check_family(client_ip, &service)?;
+        self.check_family(client_ip, &service)?;
         let owner = invitation.user_id;
         let router = self.find_router(service.router_id).await?;
         let mut session = self.new_session(owner, client_ip, &service, &router, until_ms);

@@ -4,6 +4,7 @@ mod cascade;
 mod checks;
 mod directory;
 mod doors;
+mod families;
 mod guests;
 mod health;
 mod invitations;
@@ -24,6 +25,7 @@ mod wake;
 mod webhook_keys;
 mod wrong_links;
 
+pub use families::{FamilyUrls, OtherFamily};
 pub use guests::{GuestSession, Welcome};
 pub use lan::DirectWay;
 pub use live::{LiveEvent, Subscription};
@@ -45,6 +47,15 @@ use crate::{
     seal::Sealer,
 };
 
+/// What an operator decides about access.
+#[derive(Clone, Default)]
+pub struct AccessSettings {
+    /// The keys of home backends that wake hosts come from it, where there are any.
+    pub webhook_secret: Option<String>,
+    /// Where the portal is reached over one family only.
+    pub family_urls: FamilyUrls,
+}
+
 /// The room of routers, services and access sessions.
 pub struct Access {
     ports: Ports,
@@ -60,8 +71,7 @@ pub struct Access {
     live: live::Live,
     tiles: tiles::Tiles,
     wakes: wake::Wakes,
-    /// The keys of all home backends come from it.
-    webhook_secret: Option<String>,
+    settings: AccessSettings,
 }
 
 impl Access {
@@ -69,7 +79,7 @@ impl Access {
         ports: Ports,
         audit: Audit,
         sealing_key: &[u8; 32],
-        webhook_secret: Option<String>,
+        settings: AccessSettings,
     ) -> Self {
         Self {
             ports,
@@ -84,7 +94,7 @@ impl Access {
             live: live::Live::default(),
             tiles: tiles::Tiles::default(),
             wakes: wake::Wakes::default(),
-            webhook_secret,
+            settings,
         }
     }
 

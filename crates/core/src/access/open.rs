@@ -53,7 +53,7 @@ impl Access {
     ) -> Result<(AccessSession, bool)> {
         let account = actor.account()?;
         let client_ip = actor.ip.ok_or(Error::NoClientAddress)?;
-        check_family(client_ip, service)?;
+        self.check_family(client_ip, service)?;
         let live = self
             .ports
             .store
@@ -318,21 +318,4 @@ impl Access {
 fn host_of(router: &RouterRecord) -> &str {
     let address = router.address.as_str();
     address.rsplit_once(':').map_or(address, |(host, _)| host)
-}
-
-pub(super) fn check_family(client_ip: IpAddr, service: &ServiceRecord) -> Result<()> {
-    if client_ip.is_ipv4() == service.lan_ip.is_ipv4() {
-        return Ok(());
-    }
-    let (yours, its) = if client_ip.is_ipv4() {
-        ("IPv4", "IPv6")
-    } else {
-        ("IPv6", "IPv4")
-    };
-    Err(Error::conflict(
-        codes::ADDRESS_FAMILY,
-        format!(
-            "You reach the portal over {yours} ({client_ip}), but this service has an {its} address. Reach the portal over {its} and open it there."
-        ),
-    ))
 }

@@ -211,7 +211,7 @@ impl Access {
     fn check_wake(&self, wake: &Wake) -> Result<()> {
         match wake {
             Wake::Wol { mac } => checks::mac(mac).map(drop),
-            Wake::Webhook { .. } if self.webhook_secret.is_none() => Err(Error::invalid(
+            Wake::Webhook { .. } if self.settings.webhook_secret.is_none() => Err(Error::invalid(
                 "wake.url",
                 "This portal calls no home backend: wake.webhook_secret is not set.",
             )),

@@ -249,7 +249,7 @@ impl Access {
     }
 
     fn wake_token(&self, session: &AccessSessionRecord, origin: &str) -> Result<String> {
-        let secret = self.webhook_secret.as_deref();
+        let secret = self.settings.webhook_secret.as_deref();
         let secret = secret.ok_or_else(|| Error::internal("wake.webhook_secret is not set"))?;
         let key = TokenKey::new(webhook_key(secret, origin)?.as_bytes(), "JWT");
         let now_s = self.ports.now_ms() / 1000;
