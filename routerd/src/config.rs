@@ -39,6 +39,7 @@ struct ConfigFile {
     state_dir: Option<PathBuf>,
     legacy_v1: Option<bool>,
     wake_broadcasts: Option<Vec<String>>,
+    reserved_ports: Option<Vec<u16>>,
     max_minutes: Option<u32>,
     max_sessions: Option<u32>,
     allow_private_sources: Option<bool>,
@@ -86,6 +87,8 @@ pub struct Config {
     /// Where Wake-on-LAN packets are sent to; by default the broadcast address of each IPv4 network
     /// in `lan_cidrs`, port 9.
     pub wake_broadcasts: Vec<SocketAddrV4>,
+    /// Public ports that no session is given, beside the daemon's own.
+    pub reserved_ports: Vec<u16>,
     /// The longest duration granted, in minutes.
     pub max_minutes: u32,
     /// How many sessions may be open at once.
@@ -140,6 +143,7 @@ impl Config {
             ),
             legacy_v1: file.legacy_v1.unwrap_or(false),
             wake_broadcasts,
+            reserved_ports: file.reserved_ports.unwrap_or_default(),
             max_minutes: at_least_one("max_minutes", file.max_minutes.unwrap_or(480))?,
             max_sessions: max_sessions(file.max_sessions.unwrap_or(256))?,
             allow_private_sources: file.allow_private_sources.unwrap_or(false),
@@ -162,6 +166,7 @@ impl Config {
             max_minutes: self.max_minutes,
             allow_private_sources: self.allow_private_sources,
             own_port,
+            reserved_ports: self.reserved_ports.clone(),
             refuse_own_addresses: self.backend != BackendKind::DryRun,
         }
     }

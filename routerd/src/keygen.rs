@@ -23,6 +23,9 @@ flow_offload = false
 lan_cidrs = ["192.168.1.0/24"]
 # Who may connect: the portal's address. Loopback is for `gatehouse-routerd list` and `flush`.
 allowed_portals = ["127.0.0.1", "::1"]
+# Public ports of the router's own programs, such as SSH at 2222 or WireGuard. No session is given
+# one of them, nor this daemon's port or one below 1024.
+# reserved_ports = [2222, 51820]
 # Longest duration and number of sessions, whatever the portal asks for.
 max_minutes = 480
 max_sessions = 256

@@ -36,6 +36,8 @@ pub struct Policy {
     pub allow_private_sources: bool,
     /// The port that the daemon itself listens on.
     pub own_port: u16,
+    /// Ports that other programs of the router are reached at from outside.
+    pub reserved_ports: Vec<u16>,
     /// Whether the router's own addresses are no targets: its own services do not lie behind the
     /// guard, and a session to them would let clients at the router's administration.
     pub refuse_own_addresses: bool,
@@ -109,11 +111,12 @@ impl Policy {
     }
 
     fn check_public_port(&self, port: u16) -> Result<(), Denied> {
-        if PUBLIC_PORTS.contains(&port) && port != self.own_port {
-            return Ok(());
-        }
         let reason = if port == self.own_port {
             format!("port {port} is the router daemon's own")
+        } else if self.reserved_ports.contains(&port) {
+            format!("port {port} is one of this router's reserved_ports")
+        } else if PUBLIC_PORTS.contains(&port) {
+            return Ok(());
         } else {
             format!("public ports are 1024 to 65534, {port} is not")
         };
@@ -182,6 +185,7 @@ mod tests {
             max_minutes: 480,
             allow_private_sources: false,
             own_port: 9999,
+            reserved_ports: vec![2222],
             refuse_own_addresses: true,
         }
     }
@@ -322,8 +326,8 @@ mod tests {
     }
 
     #[test]
-    fn public_ports_are_unprivileged_and_not_the_daemons_own() {
-        for port in [22, 80, 1023, 65535, 9999] {
+    fn public_ports_are_unprivileged_and_neither_the_daemons_nor_the_routers_own() {
+        for port in [22, 80, 1023, 65535, 9999, 2222] {
             let refusal = code(&policy(), &route("203.0.113.7", port, "192.168.50.10"));
             assert_eq!(refusal, Some(ErrorCode::PortNotAllowed), "{port}");
         }

@@ -27,6 +27,15 @@ fn the_smallest_file_has_the_documented_defaults() {
     assert!(!config.allow_private_sources);
 }
 
+/// Or a session would take the router's own SSH away from who opened it.
+#[test]
+fn reserved_ports_reach_the_policy() {
+    let text = SMALLEST.replacen("key = \"/", "reserved_ports = [2222, 51820]\nkey = \"/", 1);
+    let policy = parse(&text).unwrap().policy(9999);
+    assert_eq!(policy.reserved_ports, [2222, 51820]);
+    assert!(parse(&text.replace("51820", "65536")).is_err());
+}
+
 #[test]
 fn the_backend_is_nftables_unless_another_is_named() {
     let kernel = |backend: &str| {

@@ -1,7 +1,7 @@
 //! Routers that run the original daemon: what it cannot do is said before anybody clicks.
 
 use gatehouse_core::Error;
-use gatehouse_types::access::{RouterChange, ServiceChange, Transport};
+use gatehouse_types::access::{RouterChange, ServiceChange, Transport, Wake};
 
 use crate::house::House;
 
@@ -30,6 +30,15 @@ async fn a_service_that_the_original_daemon_cannot_carry_is_refused_by_its_field
             "lan_ip",
             ServiceChange {
                 lan_ip: Some("fd00::10".into()),
+                ..ServiceChange::default()
+            },
+        ),
+        (
+            "wake",
+            ServiceChange {
+                wake: Some(Some(Wake::Wol {
+                    mac: "02:00:5e:10:00:01".into(),
+                })),
                 ..ServiceChange::default()
             },
         ),

@@ -69,6 +69,11 @@ async fn shown(house: &House, session: &AccessSession) -> AccessSession {
         .expect("is there")
 }
 
+async fn assert_failed(house: &House, session: &AccessSession, reason: &str) {
+    let failed = (Failed, Some(reason.to_owned()));
+    assert_eq!(house.state(session).await, failed);
+}
+
 async fn wait_for(house: &House, session: &AccessSession, step: WakeStep) {
     while shown(house, session).await.step != Some(step) {
         sleep(GLANCE).await;
@@ -132,10 +137,7 @@ async fn a_host_that_stays_asleep_fails_after_a_minute() {
     wait_for(&house, &clicked, WakeStep::Waiting).await;
     house.pass_ms(MINUTE_MS);
     job.await.expect("ends");
-    assert_eq!(
-        house.state(&clicked).await,
-        (Failed, Some("not_awake".to_owned()))
-    );
+    assert_failed(&house, &clicked, "not_awake").await;
     assert!(house.router.rules().is_empty());
 }
 
@@ -168,10 +170,7 @@ async fn what_a_portal_that_died_was_waking_is_ended_by_the_keeper() {
     // Nothing was let in yet, so nobody needs to be asked.
     house.router.set_away(true);
     house.keep().await;
-    assert_eq!(
-        house.state(&clicked).await,
-        (Failed, Some("wake_failed".to_owned()))
-    );
+    assert_failed(&house, &clicked, "wake_failed").await;
     let query = AuditQuery::default();
     let lines = house.portal.audit.list(&house.admin, &query).await;
     let line = lines.expect("lists").items.into_iter().next();
@@ -207,8 +206,7 @@ async fn another_instance_ends_each_step_in_its_time_and_says_why() {
         assert_eq!(house.state(&clicked).await, (Pending, None), "{step:?}");
         house.pass_ms(1);
         other.access.keep().await.expect("keeps");
-        let ended = (Failed, Some(reason.to_owned()));
-        assert_eq!(house.state(&clicked).await, ended, "{step:?}");
+        assert_failed(&house, &clicked, reason).await;
     }
 }
 
@@ -224,10 +222,7 @@ async fn a_router_that_says_nothing_holds_no_waking_up_beyond_its_time() {
     }
     house.pass_ms(WAKE_LASTS_MS);
     job.await.expect("ends");
-    assert_eq!(
-        house.state(&clicked).await,
-        (Failed, Some("router_unreachable".to_owned()))
-    );
+    assert_failed(&house, &clicked, "router_unreachable").await;
 }
 
 #[tokio::test]
@@ -243,10 +238,7 @@ async fn a_router_that_goes_away_while_a_host_wakes_is_the_reason() {
     }
     house.pass_ms(WAKE_LASTS_MS);
     job.await.expect("ends");
-    assert_eq!(
-        house.state(&clicked).await,
-        (Failed, Some("router_unreachable".to_owned()))
-    );
+    assert_failed(&house, &clicked, "router_unreachable").await;
 }
 
 #[tokio::test]
@@ -255,10 +247,7 @@ async fn a_router_that_refuses_to_look_ends_it_at_once() {
     let clicked = house.open(30).await.expect("is taken");
     house.router.refuse();
     wake_up(&house).await.expect("ends");
-    assert_eq!(
-        house.state(&clicked).await,
-        (Failed, Some("router_refused".to_owned()))
-    );
+    assert_failed(&house, &clicked, "router_refused").await;
     assert!(house.router.woken().is_empty());
 }
 
@@ -268,10 +257,7 @@ async fn a_host_behind_a_router_whose_keys_do_not_open_is_not_waited_for() {
     let clicked = house.open(30).await.expect("is taken");
     house.lose_router_keys().await;
     wake_up(&house).await.expect("ends");
-    assert_eq!(
-        house.state(&clicked).await,
-        (Failed, Some("router_unreachable".to_owned()))
-    );
+    assert_failed(&house, &clicked, "router_unreachable").await;
 }
 
 #[tokio::test]
@@ -322,10 +308,7 @@ async fn a_home_backend_that_refuses_is_the_reason_of_the_failure() {
     let house = house_that_wakes(webhook("/broken")).await;
     let clicked = house.open(30).await.expect("is taken");
     wake_up(&house).await.expect("ends");
-    assert_eq!(
-        house.state(&clicked).await,
-        (Failed, Some("wake_failed".to_owned()))
-    );
+    assert_failed(&house, &clicked, "wake_failed").await;
     assert!(house.router.rules().is_empty());
 }
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use gatehouse_types::{
-    access::{ICONS, Transport},
+    access::{ICONS, Transport, Wake},
     limits::{PUBLIC_PORTS, SESSION_MAX_MINUTES},
 };
 
@@ -125,7 +125,7 @@ pub(super) fn protocol(version: i64) -> Result<()> {
 }
 
 /// Checks that a router of this protocol can let anybody through to a service: the original
-/// daemon knows TCP over IPv4 only, and counts to 998 minutes.
+/// daemon knows TCP over IPv4 only, counts to 998 minutes and wakes nobody.
 pub(super) fn carries(protocol: LinkProtocol, service: &ServiceRecord) -> Result<()> {
     if protocol == LinkProtocol::Gatehouse {
         return Ok(());
@@ -143,6 +143,10 @@ pub(super) fn carries(protocol: LinkProtocol, service: &ServiceRecord) -> Result
         _ if service.max_minutes > LEGACY_MAX_MINUTES => refuse(
             "max_minutes",
             "The router's original daemon opens for 998 minutes at most.",
+        ),
+        _ if matches!(service.wake, Some(Wake::Wol { .. })) => refuse(
+            "wake",
+            "The router's original daemon sends no Wake-on-LAN. Use a home backend, or wake nothing.",
         ),
         _ => Ok(()),
     }

@@ -72,7 +72,7 @@ impl From<&FleetDevice> for Member {
 
 impl Member {
     /// Keeps how it stood with releases before its newest: of each the latest, and only of the last few.
-    fn remember(&mut self, standings: impl IntoIterator<Item = Standing>) {
+    pub(super) fn remember(&mut self, standings: impl IntoIterator<Item = Standing>) {
         for standing in standings {
             let is_same = |past: &&mut Standing| past.release_id == standing.release_id;
             match self.past.iter_mut().find(is_same) {

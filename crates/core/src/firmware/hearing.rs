@@ -13,7 +13,7 @@ use super::{
     rollout::{Candidate, pick},
     standing::Standing,
 };
-use crate::ports::fleet::{ActionRecord, EventRecord, PAST_MAX, Progress};
+use crate::ports::fleet::{ActionRecord, EventRecord, Progress};
 
 const DEFAULT_DEADLINE_MINUTES: u32 = 24 * 60;
 const MINUTE_MS: i64 = 60 * 1000;
@@ -347,15 +347,12 @@ impl<'a> Hearing<'a> {
 
     /// Keeps how the device stood with another release, while `id` is the newest.
     fn put_aside(&mut self, id: Uuid) {
-        let past = &mut self.member.past;
-        past.retain(|standing| standing.release_id != id);
-        if let Some(old) = self.member.standing.take()
-            && old.release_id != id
-        {
-            past.retain(|standing| standing.release_id != old.release_id);
-            past.insert(0, *old);
-            past.truncate(PAST_MAX);
-        }
+        self.member
+            .past
+            .retain(|standing| standing.release_id != id);
+        let old = self.member.standing.take();
+        let other = old.filter(|old| old.release_id != id);
+        self.member.remember(other.map(|old| *old));
     }
 
     /// A newer release takes the place of one that is not through.
