@@ -1,9 +1,14 @@
 //! Looks whether a router is ready: what `gatehouse-routerd check` prints, a line for each thing.
 
-use crate::backend::{find_tool, iptables::Iptables, nftables::Nftables};
+use crate::backend::{
+    find_tool,
+    iptables::{Iptables, serves_ipv6},
+    nftables::Nftables,
+};
 use crate::clock::Clock;
 use crate::config::{BackendKind, Config};
 use crate::tls::{Identity, Validity};
+use ipnet::IpNet;
 use std::fmt;
 use std::fs::OpenOptions;
 use std::path::Path;
@@ -77,6 +82,7 @@ pub fn examine(config: &Config, clock: &dyn Clock) -> Vec<Finding> {
         certificate(config, clock.now_ms()),
         date(clock.now_ms()),
         state_dir(&config.state_dir),
+        allowed_portals(&config.allowed_portals),
     ];
     if config.backend == BackendKind::DryRun {
         let text = "the dry run opens nothing and only says what it would do";
@@ -85,7 +91,7 @@ pub fn examine(config: &Config, clock: &dyn Clock) -> Vec<Finding> {
     }
     findings.extend([
         capability(),
-        forwarding(),
+        forwarding(&config.lan_cidrs),
         wan_interface(config),
         firewall(config, clock.now_ms()),
         offload(config),
@@ -120,6 +126,18 @@ fn date(now_ms: u64) -> Finding {
         return Finding::fail("clock", text);
     }
     Finding::ok("clock", format!("{shown}; the portal's must agree to 60 s"))
+}
+
+/// `keygen` cannot know the portal's address.
+fn allowed_portals(networks: &[IpNet]) -> Finding {
+    let is_here = |network: &IpNet| network.addr().is_loopback();
+    if networks.iter().all(is_here) {
+        return Finding::warn(
+            "allowed_portals",
+            "only this machine may connect: add the portal's address, unless it runs here",
+        );
+    }
+    Finding::ok("allowed_portals", "other machines may connect")
 }
 
 fn state_dir(path: &Path) -> Finding {
@@ -161,15 +179,22 @@ fn effective_capabilities(status: &str) -> u64 {
         .unwrap_or_default()
 }
 
-fn forwarding() -> Finding {
+fn forwarding(lan_cidrs: &[IpNet]) -> Finding {
     let is_on = |path| std::fs::read_to_string(path).is_ok_and(|text| text.trim() != "0");
-    if is_on("/proc/sys/net/ipv4/ip_forward") {
-        return Finding::ok("forwarding", "this machine forwards packets");
+    let lan_has_ipv6 = lan_cidrs.iter().any(|cidr| cidr.addr().is_ipv6());
+    if !is_on("/proc/sys/net/ipv4/ip_forward") {
+        return Finding::warn(
+            "forwarding",
+            "this machine forwards no IPv4 packets: is it the router? (sysctl net.ipv4.ip_forward)",
+        );
     }
-    Finding::warn(
-        "forwarding",
-        "this machine forwards no IPv4 packets: is it the router? (sysctl net.ipv4.ip_forward)",
-    )
+    if lan_has_ipv6 && !is_on("/proc/sys/net/ipv6/conf/all/forwarding") {
+        return Finding::warn(
+            "forwarding",
+            "lan_cidrs has an IPv6 network, but this machine forwards no IPv6 packets (sysctl net.ipv6.conf.all.forwarding)",
+        );
+    }
+    Finding::ok("forwarding", "this machine forwards packets")
 }
 
 fn wan_interface(config: &Config) -> Finding {
@@ -202,6 +227,10 @@ fn firewall(config: &Config, now_ms: u64) -> Finding {
         }
     };
     match tried {
+        Ok(()) if config.backend == BackendKind::Iptables && !serves_ipv6() => Finding::warn(
+            "firewall",
+            "it takes our rules over IPv4; sessions over IPv6 need ip6tables and its table nat (kmod-ipt-nat6 on OpenWrt)",
+        ),
         Ok(()) => Finding::ok("firewall", "it takes our rules"),
         Err(failure) => Finding::fail("firewall", failure.to_string()),
     }
@@ -230,7 +259,7 @@ fn offload(config: &Config) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::{Finding, NET_ADMIN_BIT, date, effective_capabilities};
+    use super::{Finding, NET_ADMIN_BIT, allowed_portals, date, effective_capabilities};
 
     #[test]
     fn a_capability_is_read_from_the_kernels_words() {
@@ -247,6 +276,17 @@ mod tests {
         let right = date(1_795_312_800_000);
         assert!(!right.is_failure());
         assert!(right.to_string().contains("2026-11-22 "), "{right}");
+    }
+
+    /// The commonest reason for a portal that cannot reach its router.
+    #[test]
+    fn a_daemon_that_only_hears_its_own_machine_is_told() {
+        let of = |networks: &[&str]| {
+            let networks: Vec<_> = networks.iter().map(|text| text.parse().unwrap()).collect();
+            allowed_portals(&networks).to_string()
+        };
+        assert!(of(&["127.0.0.1/32", "::1/128"]).starts_with("warn  allowed_portals: only this"));
+        assert!(of(&["127.0.0.1/32", "203.0.113.4/32"]).starts_with("ok"));
     }
 
     #[test]

@@ -71,7 +71,7 @@ pub fn keygen(out: &Path) -> Result<(), Failure> {
     let made = keygen::generate(out)?;
     say(&format!(
         "made certificate, keys and routerd.toml in {folder}\n\
-         edit lan_cidrs and allowed_portals in {config}, then start\n  \
+         edit wan_interface, lan_cidrs and allowed_portals in {config}, then start\n  \
          gatehouse-routerd run --config {config}\n\
          and give the portal's router entry\n  \
          cert_sha256  {pin}\n  api_key      {api_key}\n  aes_key      {aes_key}\n",

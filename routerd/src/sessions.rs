@@ -176,6 +176,7 @@ impl Sessions {
     /// As [`Sessions::del`].
     pub fn flush(&mut self) -> Result<u32, Denied> {
         let now_ms = self.drop_ended();
+        self.count_now();
         let ended = self.table.clear();
         for (session_id, session) in &ended {
             let possible_end_ms = session.ends_at_ms.max(now_ms + LATEST_REQUEST_MS);
@@ -298,7 +299,10 @@ impl Sessions {
                     warn!("the firewall was not as it should be and is again: {repairs}");
                 }
                 self.unsure = false;
-                self.shown().take_over_all(&self.table);
+                let gone = self.shown().take_over_all(&self.table);
+                for (session_id, bytes) in gone {
+                    self.last_counts.remember(session_id, bytes, now_ms);
+                }
                 self.cut();
                 Ok(())
             }

@@ -35,6 +35,7 @@ struct Holding {
 /// The backend for routers with `iptables` only.
 pub struct Iptables {
     jumps: Vec<Jump>,
+    families: Vec<Family>,
     clock: Arc<dyn Clock>,
     /// What `iptables-save` showed of ours right after it was set, by family.
     saved: [Option<Vec<String>>; 2],
@@ -49,6 +50,7 @@ impl Iptables {
     pub fn new(wan: &[Interface], clock: Arc<dyn Clock>) -> Self {
         Self {
             jumps: script::jumps(wan),
+            families: families(),
             clock,
             saved: [None, None],
             written: None,
@@ -77,7 +79,7 @@ impl Iptables {
     fn bring_to(&mut self, wanted: &[Passage]) -> Result<(Repairs, Counts), ToolError> {
         let mut repairs = Repairs::default();
         let mut counts = Counts::new();
-        for family in families() {
+        for family in self.families.clone() {
             let mut held = self.look(family)?;
             repairs = repairs + self.amiss(family, &held.rules);
             counts.append(&mut held.counts);
@@ -87,16 +89,16 @@ impl Iptables {
         }
         // Whatever fails from here on is tried again as a whole.
         self.written = None;
-        let saved = std::mem::take(&mut self.saved);
+        self.saved = [None, None];
         self.write_chains(wanted, &counts)?;
         // A jump needs the chain that it leads to.
-        if !repairs.is_none() || saved.contains(&None) {
-            for family in families() {
-                self.set_jumps(family)?;
+        if !repairs.is_none() {
+            for family in &self.families {
+                self.set_jumps(*family)?;
             }
         }
-        for family in families() {
-            self.saved[family as usize] = Some(self.look(family)?.rules);
+        for family in &self.families {
+            self.saved[*family as usize] = Some(self.look(*family)?.rules);
         }
         self.written = Some(wanted.to_vec());
         Ok((repairs, counts))
@@ -104,11 +106,10 @@ impl Iptables {
 
     fn write_chains(&mut self, wanted: &[Passage], counts: &Counts) -> Result<(), ToolError> {
         let epoch_ms = self.epoch_now_ms();
-        let available = families();
-        refuse_missing_family(&available, wanted)?;
-        for family in available {
-            let chains = script::chains(family, wanted, counts, epoch_ms);
-            restore(family, &chains)?;
+        refuse_missing_family(&self.families, wanted)?;
+        for family in &self.families {
+            let chains = script::chains(*family, wanted, counts, epoch_ms);
+            restore(*family, &chains)?;
         }
         self.epoch_ms = epoch_ms;
         Ok(())
@@ -203,8 +204,8 @@ impl Backend for Iptables {
 
     fn traffic(&mut self) -> Result<Traffic, ToolError> {
         let mut counts = Counts::new();
-        for family in families() {
-            counts.append(&mut self.look(family)?.counts);
+        for family in &self.families {
+            counts.append(&mut self.look(*family)?.counts);
         }
         Ok(script::by_flow(&counts))
     }
@@ -215,12 +216,25 @@ fn restore(family: Family, script: &str) -> Result<(), ToolError> {
     tool::run(family.restore(), &arguments, script).map(drop)
 }
 
-/// A router may do without IPv6; then sessions of that family are refused.
+/// A router may do without IPv6, or have its program and not the table that leads connections on;
+/// then sessions of that family are refused.
 fn families() -> Vec<Family> {
-    [Family::Ipv4, Family::Ipv6]
-        .into_iter()
-        .filter(|family| *family == Family::Ipv4 || tool::find(family.program()).is_some())
-        .collect()
+    let serves_ipv6 = tool::find(Family::Ipv6.program()).is_some() && leads_on(Family::Ipv6);
+    let ipv6 = serves_ipv6.then_some(Family::Ipv6);
+    std::iter::once(Family::Ipv4).chain(ipv6).collect()
+}
+
+fn leads_on(family: Family) -> bool {
+    let shown = tool::run(family.save(), &["-t", "nat"], "");
+    if let Err(failure) = &shown {
+        warn!("sessions over IPv6 are refused: there is no table nat for it ({failure})");
+    }
+    shown.is_ok()
+}
+
+/// Tells whether sessions over IPv6 can be let through.
+pub fn serves_ipv6() -> bool {
+    families().contains(&Family::Ipv6)
 }
 
 fn refuse_missing_family(available: &[Family], wanted: &[Passage]) -> Result<(), ToolError> {
@@ -230,6 +244,6 @@ fn refuse_missing_family(available: &[Family], wanted: &[Passage]) -> Result<(),
     if all_served {
         Ok(())
     } else {
-        Err(ToolError::Missing(Family::Ipv6.program()))
+        Err(ToolError::NoIpv6)
     }
 }

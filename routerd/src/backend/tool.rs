@@ -25,6 +25,9 @@ pub enum ToolError {
     /// It is not installed where programs are looked for.
     #[error("{0} is not installed")]
     Missing(&'static str),
+    /// This router leads no connections on over IPv6.
+    #[error("sessions over IPv6 need ip6tables and its table nat (kmod-ipt-nat6 on OpenWrt)")]
+    NoIpv6,
     /// It could not be started or talked to.
     #[error("{0} could not be run: {1}")]
     NotRun(&'static str, io::Error),
