@@ -98,7 +98,7 @@ fn show(found: Found) -> impl IntoView {
     let (known, update, past) = (part("known"), part("update"), part("past"));
     let current = device_timeline::current(&device);
     let tokens = token_list(&device, tokens);
-    let token_form = token_form(&device, current_fw);
+    let token_form = token_form(&device);
     let settings = settings(&device);
     view! {
         <Page title=title back=up>
@@ -190,11 +190,12 @@ fn hidden_inputs(device: &Record) -> impl IntoView + use<> {
         .collect_view()
 }
 
-fn token_form(device: &Record, current_fw: &str) -> impl IntoView + use<> {
+fn token_form(device: &Record) -> impl IntoView + use<> {
     let page = PageContext::current();
     let texts = &page.messages().device;
     let named = hidden_inputs(device);
-    let current_fw = typed(&page, "current_fw", current_fw);
+    let known = device.current_version.as_deref().unwrap_or_default();
+    let current_fw = typed(&page, "current_fw", known);
     view! {
         <p>{texts.make_token_hint}</p>
         <PostForm action="/api/ui/create_token">

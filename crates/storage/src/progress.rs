@@ -14,9 +14,12 @@ use crate::{column::word, failure::store_error};
 
 const RAISE_FLEET_SEQ: &str =
     "UPDATE portal_state SET fleet_seq = fleet_seq + $1 WHERE id = 1 RETURNING fleet_seq";
-// Late words say nothing new of the version.
+// Late words say nothing new of the version. Other instances have to read a new one: they would
+// offer an older release to a device that came back on its own.
 const NOTE_HEARD: &str = "
     UPDATE devices SET
+        fleet_seq = CASE WHEN said.column3 IS NULL OR last_seen_at_ms > said.column4
+            OR said.column3 = current_version THEN fleet_seq ELSE said.column6 END,
         current_version = CASE WHEN last_seen_at_ms > said.column4 THEN current_version
             ELSE COALESCE(said.column3, current_version) END,
         last_seen_at_ms = CASE WHEN last_seen_at_ms > said.column5 THEN last_seen_at_ms
@@ -91,17 +94,18 @@ for_both! {
 
         /// Writes all of it down and answers which of the devices there are; the caller commits.
         pub(crate) async fn write_progress(&self, progress: &[Progress]) -> StoreResult<(Change, HashSet<(Uuid, Uuid)>)> {
-            let has_actions = progress.iter().any(|said| !said.actions.is_empty());
+            let is_news = |said: &Progress| !said.actions.is_empty() || said.current_version.is_some();
+            let has_news = progress.iter().any(is_news);
             let mut change = self.begin().await?;
             // Sightings raise nothing, but they hold the row, too: one statement locks many devices
             // in any order, and only whoever holds the row may do so.
-            let number = Self::raise_fleet_seq(&mut change, has_actions.into()).await?;
+            let number = Self::raise_fleet_seq(&mut change, has_news.into()).await?;
             let mut sorted: Vec<&Progress> = progress.iter().collect();
             sorted.sort_by_key(|said| (said.project_id, said.device_id, said.at_ms));
             let mut known = HashSet::with_capacity(sorted.len());
             let heard: Vec<Heard<'_>> = sorted.chunk_by(|one, other| key(one) == key(other)).map(Heard::of).collect();
             for some in heard.chunks(ROWS_AT_ONCE) {
-                known.extend(Self::note_heard(&mut change, some).await?);
+                known.extend(Self::note_heard(&mut change, some, number).await?);
             }
             sorted.retain(|said| known.contains(&key(said)));
             Self::write_actions(&mut change, &sorted, number).await?;
@@ -109,14 +113,15 @@ for_both! {
             Ok((change, known))
         }
 
-        async fn note_heard(change: &mut Change, heard: &[Heard<'_>]) -> StoreResult<Vec<(Uuid, Uuid)>> {
+        async fn note_heard(change: &mut Change, heard: &[Heard<'_>], number: i64) -> StoreResult<Vec<(Uuid, Uuid)>> {
             let mut query = QueryBuilder::new(NOTE_HEARD);
             query.push_values(heard, |mut row, said| {
                 row.push_bind(said.device.0)
                     .push_bind(said.device.1)
                     .push_bind(said.version)
                     .push_bind(said.version_at_ms)
-                    .push_bind(said.at_ms);
+                    .push_bind(said.at_ms)
+                    .push_bind(number);
             });
             query.push(OF_KNOWN_DEVICES);
             query.build_query_as().fetch_all(&mut **change).await.map_err(store_error)

@@ -22,7 +22,7 @@ pub(super) async fn sketch(
     Path(project): Path<String>,
     asker: Asker,
 ) -> Result<Response, Problem> {
-    let actor = asker.device(&app).map_err(|refused| {
+    let actor = asker.device(&app, &project).await.map_err(|refused| {
         if asker.is_revoked(&app) {
             Error::Forbidden("This token was revoked.").into()
         } else {

@@ -3,9 +3,9 @@
 use axum::{extract::State, response::Response};
 use http::StatusCode;
 
-use super::{Told, begun, nothing};
+use super::{begun, nothing};
 use crate::{
-    firmware::Asker,
+    firmware::{Asker, Told},
     http::{
         extract::{Path, Query},
         problem::Problem,
@@ -20,7 +20,7 @@ pub(super) async fn image(
     Query(told): Query<Told>,
     asker: Asker,
 ) -> Result<Response, Problem> {
-    let actor = asker.device(&app)?;
+    let actor = asker.device(&app, &project).await?;
     let firmware = &app.portal.firmware;
     firmware.require_reader(&actor, &project)?;
     if let Some(release) = begun(&app, &actor, asker.fetch.headers()) {

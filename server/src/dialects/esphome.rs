@@ -4,9 +4,8 @@ use axum::{Json, extract::State};
 use gatehouse_core::{Error, firmware::CatalogRelease};
 use serde_json::{Value, json};
 
-use super::Told;
 use crate::{
-    firmware::Asker,
+    firmware::{Asker, Told},
     http::{
         extract::{Path, Query},
         problem::Problem,
@@ -26,7 +25,7 @@ pub(super) async fn manifest(
 ) -> Result<Json<Value>, Problem> {
     let project = file.strip_suffix(".json");
     let project = project.ok_or(Error::NotFound("manifest"))?;
-    let actor = asker.device(&app)?;
+    let actor = asker.device(&app, project).await?;
     let firmware = &app.portal.firmware;
     firmware.require_reader(&actor, project)?;
     let answer = firmware.check_update(&actor, told.running()).await?;

@@ -19,15 +19,11 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use gatehouse_core::{
-    Actor,
-    firmware::{CatalogRelease, Running},
-};
+use gatehouse_core::{Actor, firmware::CatalogRelease};
 use http::{
     HeaderMap, StatusCode,
     header::{RANGE, RETRY_AFTER},
 };
-use serde::Deserialize;
 
 use crate::{http::headers::ForDevice, state::AppState};
 
@@ -44,19 +40,6 @@ pub(crate) fn router() -> Router<AppState> {
 async fn for_device(mut response: Response) -> Response {
     response.extensions_mut().insert(ForDevice);
     response
-}
-
-/// What a client may say in its URL when its protocol has no place for it.
-#[derive(Debug, Deserialize)]
-struct Told {
-    current_fw: Option<String>,
-}
-
-impl Told {
-    fn running(&self) -> Running<'_> {
-        let version = self.current_fw.as_deref();
-        version.map_or(Running::AsBefore, Running::Version)
-    }
 }
 
 /// There is nothing for the device; ask again after a while.

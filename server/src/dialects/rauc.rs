@@ -4,9 +4,9 @@ use axum::{extract::State, response::Response};
 use gatehouse_core::firmware::Running;
 use http::{HeaderMap, StatusCode};
 
-use super::{Told, begun, nothing};
+use super::{begun, nothing};
 use crate::{
-    firmware::Asker,
+    firmware::{Asker, Told},
     http::{
         extract::{Path, Query},
         problem::Problem,
@@ -21,7 +21,7 @@ pub(super) async fn bundle(
     Query(told): Query<Told>,
     asker: Asker,
 ) -> Result<Response, Problem> {
-    let actor = asker.device(&app)?;
+    let actor = asker.device(&app, &project).await?;
     let (firmware, fetch) = (&app.portal.firmware, &asker.fetch);
     firmware.require_reader(&actor, &project)?;
     if let Some(release) = begun(&app, &actor, fetch.headers()) {

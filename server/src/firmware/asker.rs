@@ -1,7 +1,10 @@
 //! Who asks for firmware: a device by header or query, an admin by cookie, or anybody.
 
 use axum::extract::{FromRequestParts, RawQuery};
-use gatehouse_core::{Actor, Error};
+use gatehouse_core::{
+    Actor, Error,
+    firmware::{LastingToken, TARGET_TOKEN_CHARS},
+};
 use http::{header::AUTHORIZATION, request::Parts};
 
 use super::fetch::Fetch;
@@ -46,22 +49,22 @@ impl FromRequestParts<AppState> for Asker {
 
 impl Asker {
     /// Whoever it is; with `no_jwt` no token is looked at.
-    pub(super) fn actor(&self, app: &AppState) -> Result<Actor, Problem> {
+    pub(super) async fn actor(&self, app: &AppState, project: &str) -> Result<Actor, Problem> {
         if app.config.no_jwt {
             return Ok(self.origin.clone());
         }
         match self.token(app)? {
-            Some(token) => self.authenticate(app, token),
+            Some(token) => self.authenticate(app, project, token).await,
             None => Ok(self.visitor.as_ref().unwrap_or(&self.origin).clone()),
         }
     }
 
     /// A device, which must have shown its token: without one nobody knows what to pick for it.
-    pub(crate) fn device(&self, app: &AppState) -> Result<Actor, Problem> {
+    pub(crate) async fn device(&self, app: &AppState, project: &str) -> Result<Actor, Problem> {
         let token = self.token(app)?.ok_or(Error::Unauthenticated(
             "Missing token: send `Authorization: Bearer` or `?token=`.",
         ))?;
-        self.authenticate(app, token)
+        self.authenticate(app, project, token).await
     }
 
     /// Whether the token that came along was good until it was revoked.
@@ -75,9 +78,22 @@ impl Asker {
         self.query_token.as_deref()
     }
 
-    fn authenticate(&self, app: &AppState, token: &str) -> Result<Actor, Problem> {
-        let firmware = &app.portal.firmware;
-        Ok(firmware.authenticate_device(&self.origin, token)?)
+    async fn authenticate(
+        &self,
+        app: &AppState,
+        project: &str,
+        token: &str,
+    ) -> Result<Actor, Problem> {
+        let (firmware, origin) = (&app.portal.firmware, &self.origin);
+        Ok(match lasting(token) {
+            Some((device, secret)) => {
+                let token = LastingToken::Target(secret);
+                firmware
+                    .authenticate_controller(origin, project, device, token)
+                    .await?
+            }
+            None => firmware.authenticate_device(origin, token)?,
+        })
     }
 
     fn token(&self, app: &AppState) -> Result<Option<&str>, Problem> {
@@ -106,6 +122,17 @@ fn take_query_token<'a>(app: &AppState, token: &'a str) -> Result<&'a str, Probl
         )
         .into()),
     }
+}
+
+/// Takes apart what nodes show whose configuration is written once: the device's id and its target
+/// token with a dot between. A JWT has two dots, and no part of it looks like a target token.
+fn lasting(token: &str) -> Option<(&str, &str)> {
+    let (device, secret) = token.rsplit_once('.')?;
+    let is_target = secret.len() == TARGET_TOKEN_CHARS
+        && secret
+            .bytes()
+            .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+    (is_target && !device.contains('.')).then_some((device, secret))
 }
 
 /// A JWT needs no decoding: its alphabet is safe in a query.

@@ -25,10 +25,15 @@ use gatehouse_core::{
 use gatehouse_types::{Timestamp, firmware::Update};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    http::{extract::Path, headers::ForDevice, problem::Problem},
+    http::{
+        extract::{Path, Query},
+        headers::ForDevice,
+        problem::Problem,
+    },
     state::AppState,
 };
 
@@ -36,6 +41,19 @@ pub(crate) use asker::Asker;
 pub(crate) use favicon::own_favicon;
 pub(crate) use fetch::Fetch;
 pub use images::ImageCache;
+
+/// What a client may say in its URL when its protocol has no place for it.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Told {
+    current_fw: Option<String>,
+}
+
+impl Told {
+    pub(crate) fn running(&self) -> Running<'_> {
+        let version = self.current_fw.as_deref();
+        version.map_or(Running::AsBefore, Running::Version)
+    }
+}
 
 /// What `/latest` tells whoever is no device about asking again, in seconds.
 const NEXT_POLL_S: u64 = 3600;
@@ -54,7 +72,7 @@ async fn image(
     Path((project, file)): Path<(String, String)>,
     asker: Asker,
 ) -> Result<Response, Problem> {
-    let actor = asker.actor(&app)?;
+    let actor = asker.actor(&app, &project).await?;
     let release = app.portal.firmware.image(&actor, &project, &file)?;
     asker.fetch.answer(&app, &actor, &release).await
 }
@@ -62,15 +80,16 @@ async fn image(
 async fn latest(
     State(app): State<AppState>,
     Path(project): Path<String>,
+    Query(told): Query<Told>,
     asker: Asker,
 ) -> Result<Json<Update>, Problem> {
-    let actor = asker.actor(&app)?;
+    let actor = asker.actor(&app, &project).await?;
     let firmware = &app.portal.firmware;
     let newest = firmware.latest(&actor, &project)?;
     if actor.device().is_err() {
         return Ok(Json(offer(&app, &project, &newest, NEXT_POLL_S)));
     }
-    let answer = firmware.check_update(&actor, Running::AsBefore).await?;
+    let answer = firmware.check_update(&actor, told.running()).await?;
     // There is a manifest of what should be installed, and of nothing else.
     let manifest_url = answer.release.as_ref().map(|_| manifest_url(&app, None));
     let release = answer.release.or(answer.runs);
@@ -86,7 +105,7 @@ async fn versions(
     Path(project): Path<String>,
     asker: Asker,
 ) -> Result<Json<Value>, Problem> {
-    let actor = asker.actor(&app)?;
+    let actor = asker.actor(&app, &project).await?;
     let versions = app.portal.firmware.published_versions(&actor, &project)?;
     Ok(Json(
         json!({ "count": versions.len(), "latest": versions.last(), "versions": versions }),

@@ -11,7 +11,7 @@ use crate::{
 pub(crate) struct Field {
     pub(crate) portal: Portal,
     pub(crate) admin: Person,
-    /// It says that the device runs 1.0.0.
+    /// It says nothing of what the device runs.
     pub(crate) token: String,
 }
 

@@ -55,6 +55,40 @@ async fn a_token_comes_in_the_shape_of_the_original() {
     assert_eq!(plain["payload"]["fw_version"], "1.0.0");
 }
 
+/// Such a client says what it runs when it asks for its next token, and nowhere else.
+#[tokio::test]
+async fn a_client_of_the_original_confirms_its_update_with_its_next_token() {
+    let field = Field::with(&[], &["1.0.0", "1.1.0"]).await;
+    let update = field.get("/firmware/lamp/latest").await.expect(200);
+    assert_eq!(update["version"], "1.1.0");
+    let image = field.get("/firmware/lamp/lamp-1.1.0.bin").await;
+    assert_eq!(image.body, bytes_of("1.1.0"));
+    Field::insist(&field.device().await, "1.1.0", "downloading");
+    let wish = json!({ "device_id": DEVICE, "project": PROJECT, "current_fw": "1.1.0" });
+    field.portal.generate_token(&wish).await.expect(200);
+    let device = field.device().await;
+    assert_eq!(device["current_version"], "1.1.0");
+    Field::insist(&device, "1.1.0", "succeeded");
+
+    field.release("1.2.0", bytes_of("1.2.0")).await;
+    let update = field.get("/firmware/lamp/latest?current_fw=1.1.0").await;
+    assert_eq!(update.expect(200)["version"], "1.2.0");
+    field
+        .get("/firmware/lamp/latest?current_fw=1.2.0")
+        .await
+        .expect(200);
+    Field::insist(&field.device().await, "1.2.0", "succeeded");
+}
+
+/// The original server writes 1.0.0 into such a token, which would be a device's first release.
+#[tokio::test]
+async fn a_version_that_nobody_named_is_not_taken_for_the_devices_own() {
+    let field = Field::with(&[], &["1.0.0"]).await;
+    let update = field.get("/api/v1/device/update").await.expect(200);
+    assert_eq!(update["version"], "1.0.0");
+    assert_eq!(field.device().await["current_version"], Value::Null);
+}
+
 #[tokio::test]
 async fn each_wrong_request_for_a_token_has_the_originals_answer() {
     let portal = Portal::open().await;

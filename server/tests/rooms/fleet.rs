@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use gatehouse_core::{Error, Portal, firmware::LastingToken};
+use gatehouse_core::{
+    Error, Portal,
+    firmware::{LastingToken, Running},
+};
 use gatehouse_types::{
     codes,
     firmware::ReportState,
@@ -255,6 +258,33 @@ async fn another_instance_goes_on_where_the_first_one_was() {
     };
     other.firmware.follow_fleet().await.expect("follows");
     assert!(!shown(&house.portal).await && !shown(&other).await);
+}
+
+/// Or it would be offered an older release by whoever did not hear it.
+#[tokio::test]
+async fn a_version_that_a_device_came_to_on_its_own_is_known_to_every_instance() {
+    let house = House::new().await;
+    house.release("1.2.0").await;
+    let lamp = house.lamp("").await;
+    let other = house.other_instance();
+    other.firmware.follow_changes().await.expect("follows");
+    other.firmware.follow_fleet().await.expect("follows");
+    offered(&other, &lamp, "1.0.0").await;
+    other.firmware.flush_progress().await.expect("writes");
+    let firmware = &house.portal.firmware;
+    firmware.follow_fleet().await.expect("follows");
+    // Somebody flashed it by cable; the release goes no further, so nothing else is new.
+    offered(&house.portal, &lamp, "1.3.0").await;
+    firmware.flush_progress().await.expect("writes");
+    other.firmware.follow_fleet().await.expect("follows");
+    let asked = other
+        .firmware
+        .check_update(&lamp.actor, Running::AsBefore)
+        .await;
+    assert!(
+        asked.expect("answers").release.is_none(),
+        "1.2.0 would be a step back"
+    );
 }
 
 #[tokio::test]

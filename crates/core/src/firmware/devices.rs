@@ -17,6 +17,8 @@ use crate::{
 };
 
 pub(super) const ATTRIBUTES_MAX: usize = 32;
+/// Random bytes in lower-case hex digits; longer ones Zephyr's hawkBit client would not take.
+pub const TARGET_TOKEN_CHARS: usize = 32;
 const CONTROLLER_ID_MAX: usize = 128;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -43,8 +45,8 @@ impl Firmware {
         record.controller_id.clone_from(&new.controller_id);
         record.attributes.clone_from(&new.attributes);
         check(&record)?;
-        // 16 random bytes in hex: 32 characters, the longest that Zephyr's hawkBit client takes.
-        let target_token = hex::encode(random_bytes::<16>(self.ports.rng.as_ref()));
+        let random = random_bytes::<{ TARGET_TOKEN_CHARS / 2 }>(self.ports.rng.as_ref());
+        let target_token = hex::encode(random);
         record.target_token_hash = Some(Sha256::digest(target_token.as_bytes()).into());
         self.ports
             .store

@@ -50,6 +50,7 @@ pub use catalog::{Catalog, CatalogProject, CatalogRelease};
 pub use checksum::Checksum;
 pub use controllers::{AttributesMode, LastingToken};
 pub use deployments::Deployment;
+pub use devices::TARGET_TOKEN_CHARS;
 pub use manifests::ManifestWish;
 pub use project_keys::opens_project_key;
 pub use resumable::{Addition, UploadState};

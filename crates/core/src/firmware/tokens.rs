@@ -1,5 +1,5 @@
 use gatehouse_types::{
-    Page, PageQuery, Timestamp,
+    Page, PageQuery, Timestamp, Version,
     firmware::{
         DeviceClaims, DeviceToken, DeviceTokenInfo, GenerateToken, NewDeviceToken, TokenQuery,
     },
@@ -81,8 +81,29 @@ impl Firmware {
             Err(StoreError::Taken) => {}
             Err(other) => return Err(other.into()),
         }
-        self.mint(actor, &wish.project, project_id, wish.device_id, &expiry)
-            .await
+        let token = self.mint(actor, &wish.project, project_id, wish.device_id, &expiry);
+        let token = token.await?;
+        self.hear_at_minting(&token.payload, project_id).await?;
+        Ok(token)
+    }
+
+    /// A client of the original server has no other place to say what it runs by now.
+    async fn hear_at_minting(&self, claims: &DeviceClaims, project_id: Uuid) -> Result<()> {
+        let said: Option<Version> = claims.fw_version.parse().ok();
+        let Some(version) = said.filter(|_| !claims.fw_version_unknown) else {
+            return Ok(());
+        };
+        let device = DeviceActor {
+            project_id,
+            project: claims.project.clone(),
+            device_id: claims.sub,
+            fw_version: None,
+        };
+        let catalog = self.catalog();
+        let project = catalog.project(&claims.project)?;
+        self.hear(&device, project, |hearing| hearing.runs(&version))
+            .await?;
+        Ok(())
     }
 
     /// Lists device tokens, newest first.
@@ -175,7 +196,7 @@ impl Firmware {
             project_id: project.record.id,
             project: claims.project,
             device_id: claims.sub,
-            fw_version: Some(claims.fw_version),
+            fw_version: Some(claims.fw_version).filter(|_| !claims.fw_version_unknown),
         })))
     }
 
@@ -205,6 +226,7 @@ impl Firmware {
             exp: issued_at_s + minutes * 60,
             jti: self.ports.new_id(),
             fw_version: wish.current_fw.clone().unwrap_or_else(|| UNKNOWN_FW.into()),
+            fw_version_unknown: wish.current_fw.is_none(),
         };
         let token = self.device_tokens.sign(&claims)?;
         let record = DeviceTokenRecord {

@@ -275,7 +275,7 @@ impl Firmware {
     }
 
     /// Hears a device and keeps what follows for the next writing; `None` for one that is not registered.
-    async fn hear<R>(
+    pub(super) async fn hear<R>(
         &self,
         device: &DeviceActor,
         project: &CatalogProject,

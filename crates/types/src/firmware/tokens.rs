@@ -46,6 +46,9 @@ pub struct DeviceClaims {
     pub jti: Uuid,
     /// What the device ran when the token was made.
     pub fw_version: String,
+    /// Nobody said what it ran, so `fw_version` is the original server's default and tells nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fw_version_unknown: bool,
 }
 
 /// One device token in the list.

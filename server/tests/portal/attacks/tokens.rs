@@ -7,7 +7,7 @@ use super::Watch;
 use crate::{
     field::Field,
     furnish::{ADMIN, PROJECT},
-    harness::{Answer, get, post},
+    harness::{Answer, ask, get, post},
     tokens::{claims, signed},
 };
 
@@ -169,6 +169,59 @@ async fn tokens_of_other_kinds_open_no_door_of_a_device() {
     watch
         .end(&field.portal, &[&account, target, gateway, cookie])
         .await;
+}
+
+/// Its configuration is written once: a token that ends would keep it from every later release.
+#[tokio::test]
+async fn a_lasting_token_is_good_where_images_are_and_for_its_own_device_alone() {
+    let field = Field::with(&[], &["1.1.0"]).await;
+    let new = || post(&format!("/api/v1/projects/{PROJECT}/devices")).json(&json!({}));
+    let add = async || field.portal.send(new().cookie(&field.admin.cookie)).await;
+    let (device, beside) = (add().await.expect(201), add().await.expect(201));
+    let part = |device: &Value, name: &str| device[name].as_str().expect("a text").to_owned();
+    let (id, secret) = (part(&device, "device_id"), part(&device, "target_token"));
+    let watch = Watch::begin();
+
+    let good = format!("{id}.{secret}");
+    for (path, answer) in at_every_door(&field, &good).await {
+        let opens = path.starts_with("/firmware/") || path.starts_with("/ota/");
+        assert_eq!(
+            answer.status.is_success(),
+            opens,
+            "{path}: {}",
+            answer.status
+        );
+    }
+    let wrong = [
+        format!("{}.{secret}", part(&beside, "device_id")),
+        format!("{id}.{}", part(&beside, "target_token")),
+        format!("{id}.{}", secret.to_uppercase()),
+        format!("{id}.{}", &secret[1..]),
+        format!("{id}.0{secret}"),
+        format!(".{secret}"),
+        format!("{id}.{}", "0".repeat(32)),
+        format!("*.{secret}"),
+    ];
+    for token in &wrong {
+        for (path, answer) in at_every_door(&field, token).await {
+            answer.refused_or_empty_401(path);
+        }
+    }
+    field.portal.project(&field.admin, "lamp2").await;
+    let elsewhere = get("/ota/esphome/lamp2.json").bearer(&good);
+    field
+        .portal
+        .send(elsewhere)
+        .await
+        .refused(401, "unauthenticated");
+
+    let path = format!("/api/v1/projects/{PROJECT}/devices/{id}");
+    let removal = ask("DELETE", &path).cookie(&field.admin.cookie);
+    assert_eq!(field.portal.send(removal).await.status, 204);
+    for (path, answer) in at_every_door(&field, &good).await {
+        answer.refused_or_empty_401(path);
+    }
+    watch.end(&field.portal, &[&good, &secret]).await;
 }
 
 #[tokio::test]
