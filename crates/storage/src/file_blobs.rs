@@ -10,12 +10,13 @@ mod upload;
 
 use std::{
     collections::HashSet,
-    fs::{self, DirBuilder, File, Metadata, OpenOptions},
+    fs::{self, DirBuilder, File, Metadata, OpenOptions, TryLockError},
     io,
     ops::Range,
     os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -25,7 +26,10 @@ use gatehouse_core::ports::{
     StoreError, StoreResult,
     blobs::{BlobLock, BlobPart, BlobUpload, Blobs, ByteStream, OpenPart, Stamp},
 };
-use tokio::task::spawn_blocking;
+use tokio::{
+    task::spawn_blocking,
+    time::{Instant, sleep},
+};
 use uuid::Uuid;
 
 use part::FilePart;
@@ -34,6 +38,9 @@ use upload::FileUpload;
 const READ_BYTES: u64 = 256 * 1024;
 const UPLOADS: &str = "tmp";
 const LOCK: &str = "lock";
+/// Nobody holds the lock for longer than some rows and the syncing of one image take.
+const LOCK_PATIENCE: Duration = Duration::from_secs(30);
+const LOCK_AGAIN: Duration = Duration::from_millis(5);
 
 /// A folder of images named by the SHA-256 of their bytes.
 #[derive(Debug, Clone)]
@@ -72,6 +79,28 @@ impl FileBlobs {
             .mode(0o600)
             .open(self.root.join(LOCK))
     }
+
+    /// Takes no thread while it waits: whoever holds the lock needs some to be done with it.
+    async fn wait_for_lock(
+        &self,
+        lock: fn(&File) -> Result<(), TryLockError>,
+    ) -> StoreResult<BlobLock> {
+        let blobs = self.clone();
+        let file = blocking(move || blobs.lock_file()).await?;
+        let gives_up_at = Instant::now() + LOCK_PATIENCE;
+        loop {
+            match lock(&file) {
+                Ok(()) => return Ok(Box::new(file)),
+                Err(TryLockError::WouldBlock) if Instant::now() < gives_up_at => {
+                    sleep(LOCK_AGAIN).await;
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(StoreError::Broken("the images are locked by others".into()));
+                }
+                Err(TryLockError::Error(error)) => return Err(io_failure(error)),
+            }
+        }
+    }
 }
 
 #[async_trait]
@@ -101,21 +130,11 @@ impl Blobs for FileBlobs {
     }
 
     async fn lock_to_add(&self) -> StoreResult<BlobLock> {
-        let blobs = self.clone();
-        let locked = blocking(move || {
-            let file = blobs.lock_file()?;
-            file.lock_shared().map(|()| file)
-        });
-        Ok(Box::new(locked.await?))
+        self.wait_for_lock(File::try_lock_shared).await
     }
 
     async fn lock_to_remove(&self) -> StoreResult<BlobLock> {
-        let blobs = self.clone();
-        let locked = blocking(move || {
-            let file = blobs.lock_file()?;
-            file.lock().map(|()| file)
-        });
-        Ok(Box::new(locked.await?))
+        self.wait_for_lock(File::try_lock).await
     }
 
     async fn remove(&self, sha256: &str) -> StoreResult<()> {
@@ -218,13 +237,11 @@ fn sweep(root: &Path, keep: &HashSet<String>, touched_until_ms: i64) -> io::Resu
             let file = file?;
             let name = file.file_name();
             let name = name.to_str().unwrap_or_default();
-            let wanted = keep.contains(name)
-                || if holds_uploads {
-                    upload::is_under_way(&file.path())?
-                } else {
-                    !is_address(name) || !name.starts_with(prefix)
-                };
-            if !wanted && is_idle(&file.path(), touched_until_ms)? {
+            let ours = holds_uploads || is_address(name) && name.starts_with(prefix);
+            if !ours || keep.contains(name) || !is_idle(&file.path(), touched_until_ms)? {
+                continue;
+            }
+            if !holds_uploads || !upload::is_under_way(&file.path())? {
                 missing_is_none(fs::remove_file(file.path()))?;
                 removed += 1;
             }

@@ -283,7 +283,9 @@ async fn images(rows: &dyn Store, blob_dir: &Path) -> Result<Vec<Finding>, Refus
                 .map_err(refuse)?,
             None => Some("is missing"),
         };
-        if let Some(damage) = damage {
+        if let Some(damage) = damage
+            && is_named(rows, &release.artifact.sha256).await?
+        {
             findings.push(Finding::new(
                 Grade::Problem,
                 format!(
@@ -303,6 +305,12 @@ async fn images(rows: &dyn Store, blob_dir: &Path) -> Result<Vec<Finding>, Refus
         ));
     }
     Ok(findings)
+}
+
+/// Whether a release still names the image: a draft may be deleted while the others are read.
+async fn is_named(rows: &dyn Store, sha256: &str) -> Result<bool, Refusal> {
+    let named = rows.artifact_addresses().await.map_err(refuse)?;
+    Ok(named.iter().any(|address| address == sha256))
 }
 
 fn certificate(files: &TlsFiles, now_ms: i64) -> Result<String, Refusal> {

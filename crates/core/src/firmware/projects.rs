@@ -159,15 +159,16 @@ impl Firmware {
         {
             return Err(no_such_project());
         }
+        self.audit
+            .note(actor, Note::ok("project.remove", "project", name))
+            .await?;
+        self.reload_catalog().await?;
         let releases = project.releases.iter();
         let images: Vec<String> = releases
             .map(|release| release.record.artifact.sha256.clone())
             .collect();
         self.remove_unnamed(&images).await;
-        self.audit
-            .note(actor, Note::ok("project.remove", "project", name))
-            .await?;
-        self.reload_catalog().await
+        Ok(())
     }
 }
 

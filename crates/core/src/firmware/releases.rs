@@ -142,7 +142,6 @@ impl Firmware {
                 "A release that was published stays on record. Withdraw it instead.",
             ));
         }
-        self.remove_unnamed(&[record.artifact.sha256]).await;
         self.audit
             .note(
                 actor,
@@ -153,7 +152,9 @@ impl Firmware {
                 ),
             )
             .await?;
-        self.reload_catalog().await
+        self.reload_catalog().await?;
+        self.remove_unnamed(&[record.artifact.sha256]).await;
+        Ok(())
     }
 
     /// Removes what nobody can go on with and nobody touched for so long: unfinished uploads,

@@ -175,7 +175,9 @@ pub(super) fn publish(file: &File, path: &Path, target: &Path) -> io::Result<()>
 
 /// Whether somebody, in this process or another, is still writing the upload.
 pub(super) fn is_under_way(path: &Path) -> io::Result<bool> {
-    let Some(file) = missing_is_none(File::open(path))? else {
+    // Some network file systems lock for one alone only what could be written.
+    let opened = OpenOptions::new().read(true).write(true).open(path);
+    let Some(file) = missing_is_none(opened)? else {
         // Finished a moment ago.
         return Ok(true);
     };
