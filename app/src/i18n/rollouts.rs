@@ -138,7 +138,7 @@ texts! {
         arduino: "Arduino, ESP32" | "Arduino, ESP32",
         esp8266: "Arduino, ESP8266" | "Arduino, ESP8266",
         idf: "ESP-IDF" | "ESP-IDF",
-        idf_hint: "Ask first which file it is, with the request under “Anything else”; this fetches and installs it." | "Pregunta antes qué archivo es, con la petición de «Cualquier otro»; esto lo descarga e instala.",
+        idf_hint: "Run it after the start and from time to time: it says which version runs, and installs what is new." | "Ejecútalo tras el arranque y de vez en cuando: dice qué versión se ejecuta e instala lo nuevo.",
         esphome: "ESPHome" | "ESPHome",
         rauc: "RAUC, polling" | "RAUC, sondeo",
         rauc_hint: "Part of system.conf, from RAUC 1.15 on." | "Parte de system.conf, desde RAUC 1.15.",

@@ -313,6 +313,7 @@ mod tests {
             "{html}"
         );
         assert!(html.contains("data-live=\"update\"") && html.contains("TARGET_TOKEN"));
+        assert!(html.contains("/ota/esp-idf/lamp?current_fw="), "{html}");
         assert_eq!(html.matches("class=\"live\"").count(), 1);
         assert_sound(&html);
     }

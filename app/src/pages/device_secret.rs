@@ -90,7 +90,7 @@ pub(super) fn connect_section(
         }
         _ => (texts.hint, named),
     };
-    let lines = connect(public_url, &device.project, None, &shown);
+    let lines = connect(public_url, &device.project, &shown);
     view! {
         <Section title=texts.title>
             <p>{hint}</p>

@@ -33,8 +33,6 @@ const BARS: usize = 8;
 struct Found {
     project: Record,
     published: Option<String>,
-    /// The file of the newest published release.
-    file_name: Option<String>,
     releases: Part<Release>,
     /// How many devices run each version; `None` is a device that never said.
     versions: Vec<(Option<String>, i64)>,
@@ -57,15 +55,9 @@ pub fn Project() -> impl IntoView {
 async fn load(visit: &Visit, page: &PageContext, name: &str) -> Result<Found> {
     let (firmware, actor) = (&visit.portal.firmware, &visit.actor);
     let after = page.query_value("after");
-    let published = firmware.published_versions(actor, name)?.pop();
-    let newest = published
-        .as_deref()
-        .map(|version| firmware.release(actor, name, version))
-        .transpose()?;
     Ok(Found {
         project: firmware.project(actor, name)?,
-        published,
-        file_name: newest.map(|newest| newest.file_name),
+        published: firmware.published_versions(actor, name)?.pop(),
         releases: firmware.list_releases(actor, name, &PageQuery { limit: None, after })?,
         versions: firmware.versions_in_field(actor, name).await?,
         heard_of: firmware.heard_of(actor, name).await?,
@@ -81,7 +73,6 @@ fn show(found: Found) -> impl IntoView {
     let Found {
         project,
         published,
-        file_name,
         releases,
         versions,
         heard_of,
@@ -103,12 +94,7 @@ fn show(found: Found) -> impl IntoView {
     let facts = facts(&project, published, all, heard_of);
     let releases = release_list(&project, releases);
     let field = field(&project.name, versions, all);
-    let connect = connect(
-        &public_url,
-        &project.name,
-        file_name.as_deref(),
-        &PLACEHOLDERS,
-    );
+    let connect = connect(&public_url, &project.name, &PLACEHOLDERS);
     let settings = settings(&project);
     view! {
         <Page title=project.title intro=project.description back=up>
@@ -285,7 +271,6 @@ mod tests {
         Found {
             project: demo_project(),
             published: None,
-            file_name: None,
             releases: Part {
                 items: releases,
                 next: None,

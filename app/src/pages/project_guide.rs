@@ -113,7 +113,6 @@ fn Step(
 pub(super) fn connect(
     public_url: &str,
     project: &str,
-    file_name: Option<&str>,
     shown: &Credentials<'_>,
 ) -> impl IntoView + use<> {
     let texts = &PageContext::current().messages().connect;
@@ -132,7 +131,7 @@ pub(super) fn connect(
         (
             texts.idf,
             texts.idf_hint,
-            idf(public_url, project, file_name, shown.token),
+            idf(public_url, project, shown.token),
         ),
         (
             texts.esphome,
@@ -193,14 +192,14 @@ impl Place {
     }
 }
 
-/// A dialect's URL, with the token for clients that can send no header.
-fn dialect(public_url: &str, dialect: &str, name: &str, token: &str) -> String {
-    let way = Way::to(format!("{public_url}/ota/{dialect}")).below(name);
-    way.with("token", token).into_url()
+/// Where a dialect is spoken; clients that can send no header show their token behind it.
+fn dialect(public_url: &str, dialect: &str, name: &str) -> Way {
+    Way::to(format!("{public_url}/ota/{dialect}")).below(name)
 }
 
 fn arduino(public_url: &str, project: &str, token: &str, place: &Place) -> String {
-    let url = dialect(public_url, "arduino", project, token);
+    let way = dialect(public_url, "arduino", project);
+    let url = way.with("token", token).into_url();
     let (header, client) = if place.is_tls {
         (
             "WiFiClientSecure",
@@ -216,7 +215,8 @@ fn arduino(public_url: &str, project: &str, token: &str, place: &Place) -> Strin
 }
 
 fn esp8266(public_url: &str, project: &str, token: &str, place: &Place) -> String {
-    let url = dialect(public_url, "arduino", project, token);
+    let way = dialect(public_url, "arduino", project);
+    let url = way.with("token", token).into_url();
     let client = if place.is_tls {
         "  BearSSL::WiFiClientSecure client;\n  client.setTrustAnchors(&portalAuthority);"
     } else {
@@ -228,12 +228,16 @@ fn esp8266(public_url: &str, project: &str, token: &str, place: &Place) -> Strin
     )
 }
 
-fn idf(public_url: &str, project: &str, file_name: Option<&str>, token: &str) -> String {
-    let image = links::image(project, file_name.unwrap_or("FILE")).into_url();
+/// Without the version it runs the device would install the same image at each start.
+fn idf(public_url: &str, project: &str, token: &str) -> String {
+    let url = dialect(public_url, "esp-idf", project).into_url();
     format!(
         "static esp_err_t add_token(esp_http_client_handle_t client) {{\n  \
          return esp_http_client_set_header(client, \"Authorization\", \"Bearer {token}\");\n}}\n\n\
-         esp_http_client_config_t http = {{\n  .url = \"{public_url}{image}\",\n  \
+         char url[256];\n\
+         snprintf(url, sizeof url, \"%s%s\",\n  \"{url}?current_fw=\",\n  \
+         esp_app_get_description()->version);\n\
+         esp_http_client_config_t http = {{\n  .url = url,\n  \
          .crt_bundle_attach = esp_crt_bundle_attach,\n  .keep_alive_enable = true,\n}};\n\
          esp_https_ota_config_t ota = {{\n  .http_config = &http,\n  \
          .http_client_init_cb = add_token,\n}};\n\
@@ -241,18 +245,28 @@ fn idf(public_url: &str, project: &str, file_name: Option<&str>, token: &str) ->
     )
 }
 
+/// The node never says by itself what it runs; the version stands once, since whoever changes it in
+/// one of two places only is taken for rolled back.
 fn esphome(public_url: &str, project: &str, token: &str, place: &Place) -> String {
-    let source = dialect(public_url, "esphome", &format!("{project}.json"), token);
+    let manifest = dialect(public_url, "esphome", &format!("{project}.json")).into_url();
+    let says = Way::to(format!("{manifest}?current_fw=${{version}}"));
+    let source = says.with("token", token).into_url();
     let verify = if place.is_tls { "true" } else { "false" };
     format!(
-        "http_request:\n  verify_ssl: {verify}\n\nota:\n  - platform: http_request\n\n\
+        "substitutions:\n  version: \"1.0.0\"  # what the release is called\n\n\
+         esphome:\n  project:\n    name: example.{project}\n    version: ${{version}}\n\n\
+         http_request:\n  verify_ssl: {verify}\n\nota:\n  - platform: http_request\n\n\
          update:\n  - platform: http_request\n    name: Firmware\n    source: {source}"
     )
 }
 
 fn rauc(public_url: &str, project: &str, token: &str) -> String {
-    let source = dialect(public_url, "rauc", project, token);
-    format!("[polling]\nsource={source}\ncandidate-criteria=different-version")
+    let way = dialect(public_url, "rauc", project);
+    let source = way.with("token", token).into_url();
+    format!(
+        "[streaming]\nsend-headers=system-version\n\n\
+         [polling]\nsource={source}\ncandidate-criteria=different-version"
+    )
 }
 
 fn swupdate(public_url: &str, project: &str, shown: &Credentials<'_>) -> String {
@@ -337,14 +351,14 @@ mod tests {
             controller_id: "lamp-7",
         };
         let html = render(context(""), || {
-            connect("https://gate.example", "lamp", None, &credentials)
+            connect("https://gate.example", "lamp", &credentials)
         });
         assert_sound(&html);
         for line in [
             "https://gate.example/ota/arduino/lamp?token=a.b.c",
-            "https://gate.example/ota/esphome/lamp.json?token=a.b.c",
+            "https://gate.example/ota/esphome/lamp.json?current_fw=",
             "source=https://gate.example/ota/rauc/lamp?token=a.b.c",
-            "https://gate.example/firmware/lamp/FILE",
+            "https://gate.example/ota/esp-idf/lamp?current_fw=",
             "hawkbit_server = gate.example",
             "Bearer a.b.c",
         ] {
@@ -354,6 +368,25 @@ mod tests {
         assert!(swupdate.contains("id = \"lamp-7\"") && swupdate.contains("\"t0\""));
         let plain = Place::of("http://192.0.2.1:8080");
         assert!(!arduino("http://192.0.2.1:8080", "lamp", "t", &plain).contains("Secure"));
+    }
+
+    /// Otherwise an update that went well is never confirmed, or is installed again at each start.
+    #[test]
+    fn each_client_says_which_version_it_runs() {
+        let url = "https://gate.example";
+        let place = Place::of(url);
+        for (lines, says) in [
+            (arduino(url, "lamp", "t", &place), ", \"1.0.0\");"),
+            (esp8266(url, "lamp", "t", &place), ", \"1.0.0\");"),
+            (idf(url, "lamp", "t"), "esp_app_get_description()->version"),
+            (esphome(url, "lamp", "t", &place), "?current_fw=${version}&"),
+            (rauc(url, "lamp", "t"), "\nsend-headers=system-version\n"),
+            (ask_command(url, "t", "1.0.0"), "?current_fw=1.0.0\""),
+        ] {
+            assert!(lines.contains(says), "{says}: {lines}");
+        }
+        let node = esphome(url, "lamp", "t", &place);
+        assert_eq!(node.matches("1.0.0").count(), 1, "a second to forget");
     }
 
     #[test]
