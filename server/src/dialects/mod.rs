@@ -51,7 +51,12 @@ fn nothing(status: StatusCode, next_poll_s: u64) -> Response {
 ///
 /// A release that is published meanwhile must not follow the beginning of another one.
 fn begun(app: &AppState, actor: &Actor, headers: &HeaderMap) -> Option<Arc<CatalogRelease>> {
-    let range = headers.get(RANGE)?.to_str().ok()?;
-    let goes_on = !range.trim_start().starts_with("bytes=0-");
+    let goes_on = !range(headers)?.starts_with("bytes=0-");
     goes_on.then(|| app.portal.firmware.fetching(actor))?
+}
+
+/// The part of the image that a device asks for; `None` where it wants the whole.
+fn range(headers: &HeaderMap) -> Option<&str> {
+    let range = headers.get(RANGE)?.to_str().ok()?;
+    Some(range.trim())
 }

@@ -93,6 +93,33 @@ async fn a_bundle_that_is_published_meanwhile_does_not_mix_in() {
     assert_eq!(part.body, bytes_of("1.2.0")[100..200]);
 }
 
+/// RAUC trusts the signature that it read at the end; with another release's beginning before it,
+/// the system would write half of each and fail.
+#[tokio::test]
+async fn the_beginning_belongs_to_the_end_that_was_read_before() {
+    let field = Field::with(&[], &["1.1.0"]).await;
+    let old = bytes_of("1.1.0");
+    field.send(poll("1.0.0")).await;
+    let part = async |start: usize, last: usize| {
+        let range = format!("bytes={start}-{last}");
+        field.send(get(PATH).header("range", &range)).await
+    };
+    let size = old.len();
+    let end = part(size - 8, size - 1).await;
+    assert_eq!(end.body, old[size - 8..]);
+    field.release("1.2.0", bytes_of("1.2.0")).await;
+    for (start, last) in [(0, 511), (512, 1023), (0, 4), (0, 0)] {
+        let read = part(start, last).await;
+        assert_eq!(read.body, old[start..=last], "{start}-{last}");
+        assert_eq!(read.header("etag"), end.header("etag"));
+        let place = format!("bytes {start}-{last}/{size}");
+        assert_eq!(read.header("content-range"), place);
+    }
+    Field::insist(&field.device().await, "1.1.0", "downloading");
+    assert_eq!(field.send(poll("1.0.0")).await.body, bytes_of("1.2.0")[..4]);
+    assert_eq!(part(0, 511).await.body, bytes_of("1.2.0")[..512]);
+}
+
 #[tokio::test]
 async fn a_system_whose_version_is_none_of_ours_is_offered_the_newest() {
     let field = Field::with(&[], &["1.1.0"]).await;
