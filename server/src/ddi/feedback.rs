@@ -7,6 +7,9 @@ use serde_json::Value;
 
 use super::failure::Failure;
 
+/// Stands in the timeline where a device rejects something without a word of its own.
+const REJECTED: &str = "The device rejected it.";
+
 /// `{"status":{"execution","result":{"finished","progress"?},"code"?,"details"?}}`, read as far as it goes.
 pub(super) struct Feedback(Value);
 
@@ -60,16 +63,19 @@ impl Feedback {
         u8::try_from(count.saturating_mul(100).checked_div(of)?.min(100)).ok()
     }
 
-    /// The device's own words, one a line.
+    /// The device's own words, one a line; a rejection says at least that it is one.
     pub(super) fn detail(&self) -> String {
         let status = &self.0["status"];
         let code = status["code"].as_i64().map(|code| format!("code {code}"));
         let lines = status["details"].as_array().map_or(&[][..], Vec::as_slice);
         let lines = lines.iter().filter_map(Value::as_str).map(str::to_owned);
-        code.into_iter()
-            .chain(lines)
-            .collect::<Vec<String>>()
-            .join("\n")
+        let words = code.into_iter().chain(lines).collect::<Vec<String>>();
+        let words = words.join("\n");
+        if words.trim().is_empty() && self.execution() == "rejected" {
+            REJECTED.to_owned()
+        } else {
+            words
+        }
     }
 }
 
@@ -129,6 +135,20 @@ mod tests {
         assert_eq!(percent(json!({ "cnt": 7, "of": 5 })), Some(100));
         assert_eq!(percent(json!({ "cnt": 1, "of": 0 })), None);
         assert_eq!(percent(json!({ "cnt": -1, "of": 5 })), None);
+    }
+
+    #[test]
+    fn whoever_rejects_without_a_reason_is_told_of_all_the_same() {
+        for (execution, details, expected) in [
+            ("rejected", json!(["On battery."]), "On battery."),
+            ("rejected", json!([]), REJECTED),
+            ("rejected", json!([""]), REJECTED),
+            ("rejected", json!(null), REJECTED),
+            ("proceeding", json!([]), ""),
+        ] {
+            let told = feedback(&json!({ "execution": execution, "details": details }));
+            assert_eq!(told.detail(), expected, "{execution} {details}");
+        }
     }
 
     #[test]

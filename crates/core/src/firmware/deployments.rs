@@ -126,7 +126,8 @@ impl Firmware {
 
     /// Takes down how far a device is with an action; it is written before this answers.
     ///
-    /// `None` for `state` keeps a further word only.
+    /// `None` for `state` moves nothing: the word becomes a line of the timeline, since the next one
+    /// takes its place as the action's detail.
     ///
     /// # Errors
     /// When no device asks, it has no such action, or the action is over
@@ -156,8 +157,10 @@ impl Firmware {
         let progress = self.word(device, project, |hearing| {
             let moved =
                 state.is_some_and(|state| hearing.reaches(&deployment.release, state, &detail));
-            if !moved && !detail.is_empty() {
-                hearing.says(&detail);
+            match state {
+                _ if moved || detail.is_empty() => {}
+                Some(_) => hearing.says(&detail),
+                None => hearing.remarks(&detail),
             }
             if let Some(percent) = percent {
                 hearing.came_to(percent);

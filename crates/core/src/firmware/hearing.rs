@@ -253,6 +253,14 @@ impl<'a> Hearing<'a> {
         }
     }
 
+    /// Takes along a word that somebody looks for later, such as why a device rejects something.
+    pub(super) fn remarks(&mut self, detail: &str) {
+        self.says(detail);
+        let standing = self.member.standing.as_deref();
+        let line = standing.map(|standing| self.line(standing, detail));
+        self.changes.events.extend(line);
+    }
+
     /// Stops the action, because the release is no longer offered or an admin wants it.
     pub(super) fn stop(&mut self, state: ActionState, detail: &str) -> bool {
         self.advance(state, detail)
@@ -408,15 +416,21 @@ impl<'a> Hearing<'a> {
         self.changes
             .actions
             .push(standing.record(self.key.0, self.key.1, detail));
-        self.changes.events.push(EventRecord {
+        let line = self.line(&standing, detail);
+        self.changes.events.push(line);
+        self.member.standing = Some(Box::new(standing));
+    }
+
+    /// A line of the timeline that is written now.
+    fn line(&self, standing: &Standing, detail: &str) -> EventRecord {
+        EventRecord {
             id: (self.new_id)(),
             release_id: standing.release_id,
             attempt: standing.attempt,
             at_ms: self.now_ms,
             state: standing.state,
             detail: detail.to_owned(),
-        });
-        self.member.standing = Some(Box::new(standing));
+        }
     }
 
     fn release(&self, id: Uuid) -> Option<&'a Arc<CatalogRelease>> {

@@ -1,10 +1,12 @@
 //! What devices say of their actions and of themselves.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::{Stage, is_hawkbits_error, is_thanks, local, path};
 use crate::{
-    furnish::{image, text_of},
+    furnish::{PROJECT, image, text_of},
     harness::{ask, get, post},
 };
 
@@ -68,6 +70,38 @@ async fn whatever_a_device_has_to_say_is_cut_and_never_refused() {
         let told = post(&path(&format!("/deploymentBase/{id}/feedback"))).body(unreadable);
         is_hawkbits_error(&stage.send(told).await, 400);
     }
+}
+
+/// The next word takes the place of the last one; without a line of its own nobody learns later
+/// why the device hesitated.
+#[tokio::test]
+async fn what_a_device_rejected_stays_in_its_timeline() {
+    let stage = Stage::new().await;
+    let id = stage.begin().await;
+    is_thanks(&stage.says(&id, "proceeding", "none").await);
+    let battery = json!({ "execution": "rejected", "result": { "finished": "none" }, "details": ["On battery."] });
+    is_thanks(&stage.tell(&id, "deploymentBase", &battery).await);
+    assert_eq!(stage.device().await["action"]["detail"], "On battery.");
+    is_thanks(&stage.says(&id, "rejected", "none").await);
+    is_thanks(&stage.says(&id, "closed", "success").await);
+    let timeline = format!(
+        "/api/v1/projects/{PROJECT}/devices/{}/timeline",
+        stage.device_id
+    );
+    let lines = stage.as_admin(get(&timeline)).await.expect(200);
+    let lines = lines.as_array().expect("lines").iter();
+    // Lines of one millisecond stand in any order.
+    let told: BTreeSet<(&str, &str)> = lines
+        .map(|line| (text_of(line, "state"), text_of(line, "detail")))
+        .collect();
+    let expected = [
+        ("installing", ""),
+        ("installing", "On battery."),
+        ("installing", "The device rejected it."),
+        ("pending", ""),
+        ("succeeded", ""),
+    ];
+    assert_eq!(told, BTreeSet::from(expected));
 }
 
 #[tokio::test]
@@ -195,12 +229,13 @@ async fn attributes_are_merged_replaced_and_removed_and_asked_for_once() {
 async fn whoever_tells_too_much_is_told_to_wait_in_hawkbits_words() {
     let stage = Stage::new().await;
     let id = stage.begin().await;
-    let mut refused = stage.says(&id, "proceeding", "none").await;
+    // Each of these would be a line of the timeline.
+    let mut refused = stage.says(&id, "rejected", "none").await;
     for _ in 0..300 {
         if refused.status != 200 {
             break;
         }
-        refused = stage.says(&id, "proceeding", "none").await;
+        refused = stage.says(&id, "rejected", "none").await;
     }
     is_hawkbits_error(&refused, 429);
     assert!((1..=2).contains(&refused.header("retry-after").parse().expect("seconds")));
