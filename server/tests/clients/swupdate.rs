@@ -144,6 +144,9 @@ fn goes_on() {
     let ranges = gadget.world.wire.values_of("range");
     let resumed = |range: &String| range.ends_with('-') && *range != "bytes=0-";
     assert!(ranges.iter().any(resumed), "{ranges:?}");
+    let _restarted = gadget.start("-c 2");
+    let action = gadget.world.wait_for(ActionState::Succeeded);
+    assert_eq!(action.attempt, 1, "a line that was cut is no failure");
 }
 
 fn fails() {
