@@ -79,6 +79,23 @@ test('where no event stream comes through, the page asks now and then', async ({
   await expect(section(page, 'Open now').getByRole('timer')).toHaveText(/left$/);
 });
 
+test('a page whose event stream is kept waiting asks now and then, too', async ({ page, portal, anotherBrowser }) => {
+  const owner = await portal.newOwner();
+  await portal.newService(owner);
+  await page.clock.install();
+  // What stands between holds the stream back: there is neither an answer nor an error.
+  const asked = page.waitForRequest(/\/api\/v1\/events/);
+  await page.route('**/api/v1/events*', () => {});
+  await signIn(page, owner);
+  await asked;
+  const elsewhere = await anotherBrowser();
+  await signIn(elsewhere, owner);
+  await elsewhere.getByRole('button', { name: 'Open', exact: true }).click();
+  await expect(elsewhere.getByText('The service is open for your address.')).toBeVisible();
+  await page.clock.fastForward('00:16');
+  await expect(section(page, 'Open now').getByRole('timer')).toHaveText(/left$/);
+});
+
 test('a guest sees without a reload that the session was closed', async ({ page, portal, anotherBrowser }) => {
   const owner = await portal.newOwner();
   const service = await portal.newService(owner);

@@ -123,7 +123,7 @@ impl Installation {
     /// Puts the router together for the address that people type.
     ///
     /// # Errors
-    /// A sentence when `public_url` is no origin.
+    /// A sentence when `public_url`, or a second address, is no origin.
     pub fn front(&self, public_url: &str) -> Result<Front, Refusal> {
         let config = self.config.clone();
         let resolver = Resolver::new(config.trusted_proxies.clone(), config.forwarded_header);

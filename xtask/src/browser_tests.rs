@@ -133,15 +133,26 @@ fn add(name: &str, count: Count, findings: &mut Findings) {
 
 /// Whether a try passed or never got its answer because Chromium ended under it.
 ///
-/// A try that ran out of time also finds its page closed, but only after it said so.
+/// A try that ran out of time also finds its page closed, but says so first.
 fn passed_or_died(result: &Value) -> bool {
-    let said = result["error"]["message"].as_str();
-    said.is_none_or(|message| message.contains("Target page, context or browser has been closed"))
+    let mut errors = list(result, "errors")
+        .iter()
+        .map(|error| text(error, "message"));
+    text(result, "status") == "passed"
+        || (!list(result, "errors").is_empty() && errors.all(is_end_of_browser))
 }
 
+fn is_end_of_browser(message: &str) -> bool {
+    message.contains("Target page, context or browser has been closed")
+}
+
+/// The first thing that went wrong, and the end of the browser only where there was nothing else.
 fn first_error(test: &Value) -> Option<&str> {
-    let mut results = list(test, "results").iter();
-    results.find_map(|result| result["error"]["message"].as_str())
+    let results = list(test, "results").iter();
+    let errors = results.flat_map(|result| list(result, "errors"));
+    let mut messages: Vec<&str> = errors.map(|error| text(error, "message")).collect();
+    messages.sort_by_key(|message| is_end_of_browser(message));
+    messages.first().copied()
 }
 
 fn skip_reason(test: &Value) -> &str {
@@ -168,13 +179,20 @@ mod tests {
     use super::*;
 
     fn report() -> Value {
-        let test = |project, status, error| json!({ "projectName": project, "status": status, "annotations": [{ "type": "skip", "description": "needs a phone" }], "results": [{ "error": { "message": error } }, {}] });
+        let tried = |status, errors: &[&str]| {
+            let errors: Vec<_> = errors
+                .iter()
+                .map(|message| json!({ "message": message }))
+                .collect();
+            json!({ "status": status, "errors": errors })
+        };
+        let test = |project, status, errors: &[&str]| json!({ "projectName": project, "status": status, "annotations": [{ "type": "skip", "description": "needs a phone" }], "results": [tried("failed", errors), tried("passed", &[])] });
         let died = "Error: page.goto: Target page, context or browser has been closed";
         json!({ "suites": [{ "title": "owner.spec.ts", "specs": [
-            { "title": "signs in", "tests": [test("wide", "expected", ""), test("narrow", "skipped", "")] },
+            { "title": "signs in", "tests": [test("wide", "expected", &[]), test("narrow", "skipped", &[])] },
         ], "suites": [{ "title": "services", "specs": [
-            { "title": "opens one", "tests": [test("wide", "unexpected", "no button"), test("narrow", "flaky", died)] },
-            { "title": "closes it", "tests": [test("wide", "flaky", "no button")] },
+            { "title": "opens one", "tests": [test("wide", "unexpected", &["no button"]), test("narrow", "flaky", &[died])] },
+            { "title": "closes it", "tests": [test("wide", "flaky", &[died, "no button"])] },
         ] }] }] })
     }
 

@@ -102,6 +102,7 @@ texts! {
         test_hint: "Asks the daemon how it is and changes nothing." | "Pregunta al servicio cómo está y no cambia nada.",
         test_again: "Test again" | "Probar otra vez",
         test_good: "The daemon answered with the pinned certificate and the right keys." | "El servicio respondió con el certificado fijado y las claves correctas.",
+        test_half: "The daemon answered with the pinned certificate. Whether the keys are right shows when a service is opened." | "El servicio respondió con el certificado fijado. Si las claves son correctas se verá al abrir un servicio.",
         test_bad: "The daemon could not be reached or trusted. The cause, in English:" | "No se pudo llegar al servicio o confiar en él. La causa, en inglés:",
         latency: "Latency" | "Latencia",
         milliseconds: "{n} ms" | "{n} ms",

@@ -95,7 +95,7 @@ texts! {
         ends_at: "Ends" | "Termina",
         duration: "Duration" | "Duración",
         traffic: "Traffic" | "Tráfico",
-        traffic_hint: "in both directions, counted every 10 seconds" | "en ambos sentidos, contado cada 10 segundos",
+        traffic_hint: "in both directions, of everybody behind this address; while it is open, every 10 seconds" | "en ambos sentidos, de todos los que estén tras esa dirección; mientras está abierta, cada 10 segundos",
         facts_title: "What it lets in" | "Qué deja entrar",
         pending_text: "The router is being asked to let your address in. This page shows by itself what comes of it." | "Se está pidiendo al router que deje entrar tu dirección. Esta página muestra sola el resultado.",
         waking_text: "The host is being told to wake." | "Se está mandando despertar al equipo.",

@@ -2,8 +2,8 @@
 //!
 //! The portal says over an event stream that something changed, not what the page should look
 //! like: the page is fetched anew, and of it only the parts that read otherwise are exchanged. It is
-//! also fetched with each connection, since something may have happened before. Where the stream
-//! fails for good, or there is none, the page is fetched every 15 s. A hidden page lets go of its stream,
+//! also fetched with each connection, since something may have happened before. As long as the stream
+//! is not open, or where there is none, the page is fetched every 15 s. A hidden page lets go of its stream,
 //! of which a browser has few over HTTP/1, and catches up when it is seen again. A part in which
 //! somebody chooses or is asked something waits until they are done.
 //!
@@ -95,11 +95,13 @@ impl Page {
             return;
         }
         let events = data(&self.live, "data-events");
+        // Until the stream is open: what stands between may keep it waiting for ever.
+        self.poll();
         if events.is_empty() {
-            return self.poll();
+            return self.look();
         }
         let Ok(stream) = EventSource::new(&events) else {
-            return self.poll();
+            return self.look();
         };
         let changed = self.clone();
         let on_event = listener(move |_: Event| changed.look());
@@ -107,31 +109,39 @@ impl Page {
             let _added = stream.add_event_listener_with_callback(name, &on_event);
         }
         let connected = self.clone();
-        stream.set_onopen(Some(&listener(move |_: Event| connected.look())));
+        stream.set_onopen(Some(&listener(move |_: Event| {
+            connected.stop_polling();
+            connected.look();
+        })));
         let (failed, own) = (self.clone(), stream.clone());
         stream.set_onerror(Some(&listener(move |_: Event| {
+            failed.poll();
             // Otherwise the browser connects again by itself.
             if own.ready_state() == CLOSED {
-                failed.poll();
+                failed.look();
             }
         })));
         self.now.borrow_mut().stream = Some(stream);
     }
 
     fn poll(&self) {
-        self.look();
-        let page = self.clone();
-        let poll = set_interval_with_handle(move || page.look(), POLL).ok();
-        self.now.borrow_mut().poll = poll;
+        let mut now = self.now.borrow_mut();
+        if now.poll.is_none() {
+            let page = self.clone();
+            now.poll = set_interval_with_handle(move || page.look(), POLL).ok();
+        }
+    }
+
+    fn stop_polling(&self) {
+        if let Some(poll) = self.now.borrow_mut().poll.take() {
+            poll.clear();
+        }
     }
 
     fn let_go(&self) {
-        let mut now = self.now.borrow_mut();
-        if let Some(stream) = now.stream.take() {
+        self.stop_polling();
+        if let Some(stream) = self.now.borrow_mut().stream.take() {
             stream.close();
-        }
-        if let Some(poll) = now.poll.take() {
-            poll.clear();
         }
     }
 

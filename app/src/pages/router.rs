@@ -87,7 +87,12 @@ fn Connection(router: Router, test: Option<RouterTest>) -> impl IntoView {
 fn Findings(test: RouterTest) -> impl IntoView {
     let texts = &PageContext::current().messages().routers;
     if test.reachable {
-        return view! { <Banner tone=Tone::Good>{texts.test_good}</Banner> }.into_any();
+        let found = if test.keys_proven {
+            texts.test_good
+        } else {
+            texts.test_half
+        };
+        return view! { <Banner tone=Tone::Good>{found}</Banner> }.into_any();
     }
     view! {
         <Banner tone=Tone::Bad>{texts.test_bad} " " <span lang="en">{test.detail}</span></Banner>

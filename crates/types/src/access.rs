@@ -90,8 +90,10 @@ pub struct RouterChange {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RouterTest {
-    /// Whether the daemon answered with the right certificate and keys.
+    /// Whether the daemon answered with the right certificate.
     pub reachable: bool,
+    /// Whether its answer shows that the keys are right, too; an original daemon's never does.
+    pub keys_proven: bool,
     /// What was found, in a sentence.
     pub detail: String,
     /// How long the exchange took.

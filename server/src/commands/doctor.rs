@@ -103,7 +103,7 @@ async fn examine(config: &Config) -> Vec<Finding> {
             .as_ref()
             .map(|files| Finding::of(certificate(files, SystemClock.now_ms()))),
     );
-    findings.extend(proxies(config));
+    findings.push(visitors(config));
     findings.extend(family_names(config).await);
     findings
 }
@@ -356,22 +356,35 @@ fn verdict(cert: &Path, now_ms: i64) -> Result<(), TlsError> {
         .map(drop)
 }
 
-fn proxies(config: &Config) -> Option<Finding> {
+/// Whose address services would open for.
+fn visitors(config: &Config) -> Finding {
     let is_https = config.public_url(config.listen).starts_with("https:");
-    if !is_https || config.tls.is_some() {
-        return None;
-    }
-    Some(if config.trusted_proxies.is_empty() {
-        Finding::new(
+    let by_proxy = is_https && config.tls.is_none();
+    match (config.trusted_proxies.is_empty(), by_proxy) {
+        (true, true) => Finding::new(
             Grade::Warning,
             "public_url is https, so a proxy ends the TLS, but trusted_proxies is empty: every visitor seems to come from the proxy, and services would open for it. Set trusted_proxies to its address.",
-        )
-    } else {
-        Finding::new(
+        ),
+        (true, false) => Finding::new(
             Grade::Ok,
-            "A proxy ends the TLS and its address is trusted.",
-        )
-    })
+            "A visitor's address is that of the connection; no proxy is trusted to name another.",
+        ),
+        (false, _) => {
+            let trusted: Vec<String> = config
+                .trusted_proxies
+                .iter()
+                .map(ToString::to_string)
+                .collect();
+            Finding::new(
+                Grade::Ok,
+                format!(
+                    "Where the connection comes from {}, a visitor's address is the last in {} that does not. GET /api/v1/me shows what that comes to for you.",
+                    trusted.join(" or "),
+                    config.forwarded_header.name()
+                ),
+            )
+        }
+    }
 }
 
 #[cfg(test)]

@@ -238,8 +238,14 @@ async fn https_by_a_proxy_that_nobody_trusts_is_a_warning() {
     furnish(&config(&home, Flags::default())).await;
     let lines = complaints(&config(&home, behind(None))).await;
     assert_begin(&lines, &["warning  public_url is https"]);
-    let lines = complaints(&config(&home, behind(Some("127.0.0.1")))).await;
-    assert_begin(&lines, &[]);
+    let behind = config(&home, behind(Some("127.0.0.1")));
+    assert_begin(&complaints(&behind).await, &[]);
+    let lines = examine(&behind).await;
+    let told = lines.iter().any(|line| {
+        line.text
+            .starts_with("Where the connection comes from 127.0.0.1/32, a visitor's address is")
+    });
+    assert!(told, "{lines:?}");
 }
 
 #[test]

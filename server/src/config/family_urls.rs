@@ -27,7 +27,7 @@ impl Config {
         both.into_iter().filter_map(|(key, url)| Some((key, url?)))
     }
 
-    /// Cookies are made for one scheme, and a link to where the reader is already helps nobody.
+    /// Cookies are made for one scheme, and one address cannot be of each family only.
     pub(super) fn refuse_family_urls_that_lead_nowhere(&self) -> Result<(), Refusal> {
         let public_url = self.public_url(self.listen);
         for (key, url) in self.family_urls() {
@@ -35,11 +35,6 @@ impl Config {
             if scheme(url) != scheme(&public_url) {
                 return Err(Refusal::new(format!(
                     "{key} {url} must begin like public_url, which is {public_url}."
-                )));
-            }
-            if url == public_url {
-                return Err(Refusal::new(format!(
-                    "{key} is public_url itself. Give it a name of its own that leads to addresses of that family only."
                 )));
             }
             let wants_ipv4 = key == IPV4;
@@ -51,6 +46,12 @@ impl Config {
                     "{key} {url} is an address of the other family."
                 )));
             }
+        }
+        let both = &self.family_urls;
+        if both.ipv4.is_some() && both.ipv4 == both.ipv6 {
+            return Err(Refusal::new(format!(
+                "{IPV4} and {IPV6} are one address. Give each a name that leads to addresses of its family only."
+            )));
         }
         Ok(())
     }

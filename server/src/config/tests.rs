@@ -183,8 +183,8 @@ fn values_of_a_wrong_form_are_refused_by_name() {
             "public_url_ipv6 http://b must begin like public_url, which is https://a.",
         ),
         (
-            "public_url = 'https://a'\npublic_url_ipv4 = 'https://A:443/'",
-            "public_url_ipv4 is public_url itself.",
+            "public_url = 'https://a'\npublic_url_ipv4 = 'https://b'\npublic_url_ipv6 = 'https://B:443/'",
+            "public_url_ipv4 and public_url_ipv6 are one address.",
         ),
         (
             "public_url_ipv4 = 'http://[::1]:3000'",

@@ -1,11 +1,6 @@
 //! What devices go through on the way to a new image, and how admins and rollouts steer it.
 
-use std::sync::Arc;
-
-use gatehouse_core::{
-    Error, Portal,
-    firmware::{LastingToken, Running},
-};
+use gatehouse_core::Error;
 use gatehouse_types::{
     codes,
     firmware::ReportState,
@@ -14,7 +9,7 @@ use gatehouse_types::{
 use serde_json::json;
 
 use crate::{
-    house::{House, PROJECT, nobody},
+    house::{House, PROJECT},
     lamps::{action, offered, says, state},
 };
 
@@ -216,77 +211,6 @@ async fn a_cancelled_update_stops_at_the_next_word_and_stays_stopped() {
 }
 
 /// The device is told through one portal and heard by another: both must agree.
-#[tokio::test]
-async fn another_instance_goes_on_where_the_first_one_was() {
-    let house = House::new().await;
-    house.release("1.1.0").await;
-    let lamp = house.lamp("").await;
-    let other = house.other_instance();
-    other.firmware.follow_changes().await.expect("follows");
-    other.firmware.follow_fleet().await.expect("follows");
-    offered(&house.portal, &lamp, "1.0.0").await;
-    house
-        .portal
-        .firmware
-        .flush_progress()
-        .await
-        .expect("writes");
-    other.firmware.follow_fleet().await.expect("follows");
-    says(&other, &lamp, "1.1.0", ReportState::Failed).await;
-    let firmware = &house.portal.firmware;
-    firmware.follow_fleet().await.expect("follows");
-    assert_eq!(
-        offered(&house.portal, &lamp, "1.0.0").await,
-        None,
-        "it waits, whoever heard that it failed"
-    );
-    let device_id = lamp.device.device_id;
-    house
-        .portal
-        .firmware
-        .remove_device(&house.admin, PROJECT, device_id)
-        .await
-        .expect("removes");
-    let token = LastingToken::Target(&lamp.target_token);
-    let shown = async |portal: &Arc<Portal>| {
-        let id = device_id.to_string();
-        let firmware = &portal.firmware;
-        firmware
-            .authenticate_controller(&nobody(), PROJECT, &id, token)
-            .await
-            .is_ok()
-    };
-    other.firmware.follow_fleet().await.expect("follows");
-    assert!(!shown(&house.portal).await && !shown(&other).await);
-}
-
-/// Or it would be offered an older release by whoever did not hear it.
-#[tokio::test]
-async fn a_version_that_a_device_came_to_on_its_own_is_known_to_every_instance() {
-    let house = House::new().await;
-    house.release("1.2.0").await;
-    let lamp = house.lamp("").await;
-    let other = house.other_instance();
-    other.firmware.follow_changes().await.expect("follows");
-    other.firmware.follow_fleet().await.expect("follows");
-    offered(&other, &lamp, "1.0.0").await;
-    other.firmware.flush_progress().await.expect("writes");
-    let firmware = &house.portal.firmware;
-    firmware.follow_fleet().await.expect("follows");
-    // Somebody flashed it by cable; the release goes no further, so nothing else is new.
-    offered(&house.portal, &lamp, "1.3.0").await;
-    firmware.flush_progress().await.expect("writes");
-    other.firmware.follow_fleet().await.expect("follows");
-    let asked = other
-        .firmware
-        .check_update(&lamp.actor, Running::AsBefore)
-        .await;
-    assert!(
-        asked.expect("answers").release.is_none(),
-        "1.2.0 would be a step back"
-    );
-}
-
 #[tokio::test]
 async fn a_release_of_a_careful_project_needs_a_second_admin() {
     let house = House::new().await;

@@ -6,6 +6,7 @@ mod cosigner;
 mod crowds;
 mod fleet;
 mod fleet_hazards;
+mod fleet_instances;
 mod guest_links;
 mod guests;
 mod hand_cosigner;

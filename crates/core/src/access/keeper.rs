@@ -200,7 +200,7 @@ impl Access {
         let answer = self.send_at_door(&router, session, command).await?;
         match &answer {
             Ok(reply) => {
-                // Before the row is closed, which is when the owner's pages look again.
+                // At once, since the owner's pages look again when the row is closed.
                 if let Some(bytes) = reply.traffic_bytes {
                     self.ports
                         .store

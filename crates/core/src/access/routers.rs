@@ -148,6 +148,7 @@ impl Access {
         let found = match self.send(&record, RouterCommand::Ping).await {
             Ok(reply) => RouterTest {
                 reachable: true,
+                keys_proven: reply.proves_keys,
                 detail: if reply.proves_keys {
                     "The daemon answered, with the pinned certificate and the right keys."
                 } else {
@@ -160,6 +161,7 @@ impl Access {
             },
             Err(failure) => RouterTest {
                 reachable: false,
+                keys_proven: false,
                 detail: failure.detail().to_owned(),
                 latency_ms: None,
                 clock_difference_ms: None,

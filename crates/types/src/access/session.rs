@@ -144,8 +144,8 @@ pub struct AccessSession {
     pub finished_at: Option<Timestamp>,
     /// Why it ended.
     pub end_reason: Option<EndReason>,
-    /// What went through it in both directions, counted by the router and asked for every 10 s;
-    /// `null` where nothing was counted.
+    /// What went through it in both directions, counted by the router: asked for every 10 s, and
+    /// once more at its end; `null` where nothing was counted.
     pub traffic_bytes: Option<i64>,
     /// Whose invitation opened it, when it was not the account itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
