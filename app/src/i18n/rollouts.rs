@@ -133,7 +133,7 @@ texts! {
         ask: "Point the device here" | "Apuntar el dispositivo aquí",
         ask_hint: "Copy the lines for its kind from below. It appears here when it asks for the first time." | "Copia de abajo las líneas para su clase. Aparece aquí cuando pregunta por primera vez.",
         title: "Connect a device" | "Conectar un dispositivo",
-        hint: "Choose what your device runs. TOKEN is a download token from the device's page, TARGET_TOKEN its lasting token." | "Elige qué ejecuta tu dispositivo. TOKEN es un token de descarga de la página del dispositivo; TARGET_TOKEN, su token duradero.",
+        hint: "Choose what your device runs. TARGET_TOKEN is the device's lasting token, shown once when it is added; TOKEN a download token from its page, which ends within a day." | "Elige qué ejecuta tu dispositivo. TARGET_TOKEN es el token duradero del dispositivo, que se muestra una vez al añadirlo; TOKEN, un token de descarga de su página, que caduca en un día como mucho.",
         hint_fresh: "Choose what your device runs. The token above is filled in." | "Elige qué ejecuta tu dispositivo. El token de arriba ya está puesto.",
         arduino: "Arduino, ESP32" | "Arduino, ESP32",
         esp8266: "Arduino, ESP8266" | "Arduino, ESP8266",

@@ -73,21 +73,29 @@ pub(super) fn connect_section(
 ) -> impl IntoView + use<> {
     let texts = &PageContext::current().messages().connect;
     let id = device.device_id.to_string();
+    let target_token = match fresh {
+        Fresh::Here(Secret::TargetToken(token)) => token,
+        _ => PLACEHOLDERS.target_token,
+    };
+    let lasting = format!("{id}.{target_token}");
     let named = Credentials {
         controller_id: device.controller_id.as_deref().unwrap_or(&id),
+        target_token,
+        lasting: &lasting,
         ..PLACEHOLDERS
     };
     let (hint, shown) = match fresh {
+        // For trying it out: it ends within a day.
         Fresh::Here(Secret::DownloadToken(token)) => {
-            (texts.hint_fresh, Credentials { token, ..named })
-        }
-        Fresh::Here(Secret::TargetToken(target_token)) => {
+            let lasting = token;
             let shown = Credentials {
-                target_token,
+                token,
+                lasting,
                 ..named
             };
             (texts.hint_fresh, shown)
         }
+        Fresh::Here(Secret::TargetToken(_)) => (texts.hint_fresh, named),
         _ => (texts.hint, named),
     };
     let lines = connect(public_url, &device.project, &shown);

@@ -14,8 +14,10 @@ use crate::{
 
 /// What a device shows to the portal, or a word in its place.
 pub(super) struct Credentials<'a> {
-    /// A download token.
+    /// A download token, which ends within a day.
     pub(super) token: &'a str,
+    /// What a client shows whose configuration is written once: the device's id and its target token.
+    pub(super) lasting: &'a str,
     /// The device's lasting token.
     pub(super) target_token: &'a str,
     /// What hawkBit clients call the device.
@@ -25,6 +27,7 @@ pub(super) struct Credentials<'a> {
 /// Stands for secrets that nobody may see again.
 pub(super) const PLACEHOLDERS: Credentials<'static> = Credentials {
     token: "TOKEN",
+    lasting: "DEVICE_ID.TARGET_TOKEN",
     target_token: "TARGET_TOKEN",
     controller_id: "CONTROLLER_ID",
 };
@@ -121,27 +124,27 @@ pub(super) fn connect(
         (
             texts.arduino,
             "",
-            arduino(public_url, project, shown.token, &place),
+            arduino(public_url, project, shown.lasting, &place),
         ),
         (
             texts.esp8266,
             "",
-            esp8266(public_url, project, shown.token, &place),
+            esp8266(public_url, project, shown.lasting, &place),
         ),
         (
             texts.idf,
             texts.idf_hint,
-            idf(public_url, project, shown.token),
+            idf(public_url, project, shown.lasting),
         ),
         (
             texts.esphome,
             "",
-            esphome(public_url, project, shown.token, &place),
+            esphome(public_url, project, shown.lasting, &place),
         ),
         (
             texts.rauc,
             texts.rauc_hint,
-            rauc(public_url, project, shown.token),
+            rauc(public_url, project, shown.lasting),
         ),
         (
             texts.swupdate,
@@ -347,6 +350,7 @@ mod tests {
     fn lines_to_copy_name_this_portal_and_the_token() {
         let credentials = Credentials {
             token: "a.b.c",
+            lasting: "id.t0",
             target_token: "t0",
             controller_id: "lamp-7",
         };
@@ -355,9 +359,9 @@ mod tests {
         });
         assert_sound(&html);
         for line in [
-            "https://gate.example/ota/arduino/lamp?token=a.b.c",
+            "https://gate.example/ota/arduino/lamp?token=id.t0",
             "https://gate.example/ota/esphome/lamp.json?current_fw=",
-            "source=https://gate.example/ota/rauc/lamp?token=a.b.c",
+            "source=https://gate.example/ota/rauc/lamp?token=id.t0",
             "https://gate.example/ota/esp-idf/lamp?current_fw=",
             "hawkbit_server = gate.example",
             "Bearer a.b.c",
