@@ -4,7 +4,7 @@ use gatehouse_types::firmware::Device;
 use leptos::prelude::*;
 use uuid::Uuid;
 
-use super::project_guide::{Credentials, PLACEHOLDERS, ask_command, connect};
+use super::connect::{Credentials, PLACEHOLDERS, ask_command, connect};
 use crate::{
     components::{Banner, CodeBlock, Section, Tone},
     context::PageContext,

@@ -9,6 +9,7 @@ pub mod account;
 pub mod admin_service;
 pub mod admin_services;
 pub mod audit;
+pub mod connect;
 pub mod dashboard;
 pub mod device;
 pub mod device_secret;

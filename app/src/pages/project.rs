@@ -8,10 +8,11 @@ use gatehouse_types::{
 use leptos::prelude::*;
 
 use super::{
+    connect::{PLACEHOLDERS, connect},
     devices::last_seen,
     image_alarm::{damaged_versions, image_alarm},
     loading::{loaded, path_value},
-    project_guide::{PLACEHOLDERS, connect, first_steps},
+    project_guide::first_steps,
     project_settings::{FreshToken, fresh_gateway_token, settings, take_fresh},
     projects::{no_jwt_banner, release_link},
     release_offer::next_step,

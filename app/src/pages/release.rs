@@ -9,9 +9,9 @@ use gatehouse_types::{
 use leptos::prelude::*;
 
 use super::{
+    connect::ask_command,
     image_alarm::{damaged_versions, image_alarm},
     loading::{loaded, path_value},
-    project_guide::ask_command,
     projects::no_jwt_banner,
     release_chart, release_devices,
     release_forms::{notes_form, rules_form},
