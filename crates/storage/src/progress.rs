@@ -54,7 +54,8 @@ const WHERE_NEW: &str = ") AS said
         OR (excluded.attempt = actions.attempt AND excluded.updated_at_ms >= actions.updated_at_ms)
     RETURNING project_id, device_id, release_id";
 const NOTE_ACTIONS: &str = "
-    UPDATE devices SET action_release_id = COALESCE(said.column3, action_release_id), fleet_seq = said.column4
+    UPDATE devices SET action_release_id = COALESCE(said.column3, action_release_id), fleet_seq = said.column4,
+        wants_attributes = wants_attributes OR said.column5
     FROM (";
 const OF_DEVICES: &str =
     ") AS said WHERE devices.project_id = said.column1 AND devices.device_id = said.column2";
@@ -189,7 +190,8 @@ for_both! {
                 row.push_bind(touched.device.0)
                     .push_bind(touched.device.1)
                     .push_bind(touched.newest_release_id)
-                    .push_bind(number);
+                    .push_bind(number)
+                    .push_bind(touched.has_ended);
             });
             query.push(OF_DEVICES);
             query.build().execute(&mut **change).await.map(drop).map_err(store_error)
@@ -285,6 +287,8 @@ struct Touched {
     device: (Uuid, Uuid),
     /// The release of its newest action, unless that was no news.
     newest_release_id: Option<Uuid>,
+    /// One of its actions came to an end: it may tell something else of itself by now.
+    has_ended: bool,
 }
 
 impl Touched {
@@ -298,6 +302,7 @@ impl Touched {
                 .last()
                 .filter(is_news)
                 .map(|action| action.release_id),
+            has_ended: actions().any(|action| is_news(&action) && action.state.is_finished()),
         })
     }
 }

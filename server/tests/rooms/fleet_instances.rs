@@ -1,10 +1,10 @@
 //! Several portals over one database: a device may ask any of them.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use gatehouse_core::{
     Portal,
-    firmware::{LastingToken, Running},
+    firmware::{AttributesMode, LastingToken, Running},
 };
 use gatehouse_types::{
     firmware::{Report, ReportState},
@@ -87,6 +87,33 @@ async fn a_version_that_a_device_came_to_on_its_own_is_known_to_every_instance()
         asked.expect("answers").release.is_none(),
         "1.2.0 would be a step back"
     );
+}
+
+/// Each instance asks for them, whoever heard that the update was over; and so does one that starts.
+#[tokio::test]
+async fn attributes_are_asked_for_again_after_an_update_on_every_instance() {
+    let house = House::new().await;
+    house.release("1.1.0").await;
+    let lamp = house.lamp("").await;
+    let other = house.other_instance();
+    other.firmware.follow_changes().await.expect("follows");
+    let told = BTreeMap::from([("hw".to_owned(), "7".to_owned())]);
+    let firmware = &house.portal.firmware;
+    let telling = firmware.take_attributes(&lamp.actor, AttributesMode::Merge, &told);
+    telling.await.expect("takes them");
+    let wants = async |portal: &Arc<Portal>| {
+        portal.firmware.follow_fleet().await.expect("follows");
+        let orders = portal.firmware.poll(&lamp.actor).await;
+        orders.expect("answers").wants_attributes
+    };
+    assert!(!wants(&house.portal).await && !wants(&other).await);
+    offered(&house.portal, &lamp, "1.0.0").await;
+    says(&house.portal, &lamp, "1.1.0", ReportState::Succeeded).await;
+    firmware.flush_progress().await.expect("writes");
+    assert!(wants(&house.portal).await && wants(&other).await);
+    let restarted = house.other_instance();
+    restarted.firmware.follow_changes().await.expect("follows");
+    assert!(wants(&restarted).await, "after a restart, too");
 }
 
 /// What a device tells in one step of a random story.
