@@ -139,9 +139,10 @@ const QUERY_TOKENS: [(&str, QueryToken); 3] = [
     ("deny", QueryToken::Deny),
 ];
 const LOG_FORMATS: [(&str, LogFormat); 2] = [("text", LogFormat::Text), ("json", LogFormat::Json)];
-const FORWARD_HEADERS: [(&str, ForwardHeader); 2] = [
+const FORWARD_HEADERS: [(&str, ForwardHeader); 3] = [
     ("x-forwarded-for", ForwardHeader::XForwardedFor),
     ("forwarded", ForwardHeader::Forwarded),
+    ("proxy-protocol", ForwardHeader::ProxyProtocol),
 ];
 
 const MIN_SECRET_BYTES: usize = 16;
@@ -228,6 +229,11 @@ impl Config {
     }
 
     fn refuse_sendfile_for_nobody(&self) -> Result<(), Refusal> {
+        if self.sendfile.is_some() && self.forwarded_header == ForwardHeader::ProxyProtocol {
+            return Err(Refusal::new(
+                "sendfile is for proxies that hand on requests, and with forwarded_header = \"proxy-protocol\" they hand on connections. Remove one of the two.",
+            ));
+        }
         if self.sendfile.is_some() && self.trusted_proxies.is_empty() {
             return Err(Refusal::new(
                 "sendfile is set without trusted_proxies, so no proxy would ever be told. Name your proxies there.",

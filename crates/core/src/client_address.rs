@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::IpNet;
 
-/// The header in which the trusted proxies hand the client's address on.
+/// Where the trusted proxies say for whom they ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ForwardHeader {
     /// `X-Forwarded-For`: a comma-separated list, each proxy appends its peer.
@@ -16,15 +16,23 @@ pub enum ForwardHeader {
     XForwardedFor,
     /// `Forwarded` (RFC 7239): the same list as `for=` parameters.
     Forwarded,
+    /// The PROXY protocol: in the first bytes of a connection, and in no request.
+    ProxyProtocol,
 }
 
 impl ForwardHeader {
-    /// Names the header in lower case, as the configuration and the `http` crate spell it.
+    /// Names it as the configuration spells it.
     pub fn name(self) -> &'static str {
         match self {
             Self::XForwardedFor => "x-forwarded-for",
             Self::Forwarded => "forwarded",
+            Self::ProxyProtocol => "proxy-protocol",
         }
+    }
+
+    /// Names the header of requests, as the `http` crate spells it; `None` where there is none.
+    pub fn of_requests(self) -> Option<&'static str> {
+        (self != Self::ProxyProtocol).then(|| self.name())
     }
 }
 
@@ -101,6 +109,7 @@ impl Resolver {
         let address = match self.header {
             ForwardHeader::XForwardedFor => parse_node(entry).or_else(|| parse_bare_v6(entry))?,
             ForwardHeader::Forwarded => parse_node(for_parameter(entry)?)?,
+            ForwardHeader::ProxyProtocol => return None,
         };
         names_one_host(address).then_some(address)
     }
@@ -159,7 +168,7 @@ fn unquote(value: &str) -> Option<&str> {
 }
 
 /// Tells whether a firewall rule for `address` would let in one host and no crowd.
-fn names_one_host(address: IpAddr) -> bool {
+pub fn names_one_host(address: IpAddr) -> bool {
     let broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
     !(address.is_unspecified() || address.is_multicast() || broadcast)
 }

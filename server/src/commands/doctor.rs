@@ -375,12 +375,15 @@ fn visitors(config: &Config) -> Finding {
                 .iter()
                 .map(ToString::to_string)
                 .collect();
+            let named = match config.forwarded_header.of_requests() {
+                Some(header) => format!("the last in {header} that does not"),
+                None => "the one that the PROXY protocol names".into(),
+            };
             Finding::new(
                 Grade::Ok,
                 format!(
-                    "Where the connection comes from {}, a visitor's address is the last in {} that does not. GET /api/v1/me shows what that comes to for you.",
-                    trusted.join(" or "),
-                    config.forwarded_header.name()
+                    "Where the connection comes from {}, a visitor's address is {named}. GET /api/v1/me shows what that comes to for you.",
+                    trusted.join(" or ")
                 ),
             )
         }

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use gatehouse_core::client_address::ForwardHeader;
 use gatehouse_router_protocol::client::{fingerprint, tls_config};
 use http::{StatusCode, Uri, uri::Scheme};
 use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
@@ -20,10 +21,12 @@ use tokio_rustls::TlsConnector;
 use crate::{
     cli::Flags,
     config::{Config, TlsFiles},
+    http::proxy_protocol::FOR_ITSELF,
     refusal::Refusal,
 };
 
 const PATIENCE: Duration = Duration::from_secs(3);
+const NOTHING: &[u8] = b"";
 const STATUS_LINE_BYTES: u64 = "HTTP/1.1 200".len() as u64;
 
 /// Fails unless the URL, or else the configured portal, answers 200 within 3 s.
@@ -36,9 +39,11 @@ pub(super) async fn health(
 ) -> Result<(), Refusal> {
     // The portal may have been started with it; this command opens no port.
     flags.insecure_http = true;
-    let url = match url {
-        Some(url) => url,
-        None => own_url(&load(&flags)?)?,
+    let (url, greeting) = if let Some(url) = url {
+        (url, NOTHING)
+    } else {
+        let config = load(&flags)?;
+        (own_url(&config)?, greeting(&config))
     };
     let uri = readable(&url)?;
     let pin = if uri.scheme() == Some(&Scheme::HTTPS) {
@@ -46,7 +51,7 @@ pub(super) async fn health(
     } else {
         None
     };
-    let answer = timeout(PATIENCE, ask(&uri, pin)).await;
+    let answer = timeout(PATIENCE, ask(&uri, pin, greeting)).await;
     let answer = answer.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
     let status = answer.map_err(|error| {
         Refusal::new(format!(
@@ -63,7 +68,7 @@ pub(super) async fn health(
 }
 
 /// Where this machine reaches a portal that listens as configured.
-fn own_url(config: &Config) -> Result<String, Refusal> {
+fn own_address(config: &Config) -> Result<SocketAddr, Refusal> {
     if config.listen.port() == 0 {
         return Err(Refusal::new(
             "The portal listens on a port that it picks itself. Name its address with --url.",
@@ -74,13 +79,32 @@ fn own_url(config: &Config) -> Result<String, Refusal> {
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         ip => ip,
     };
+    Ok(SocketAddr::new(ip, config.listen.port()))
+}
+
+fn own_url(config: &Config) -> Result<String, Refusal> {
+    let address = own_address(config)?;
     let scheme = if config.tls.is_some() {
         "https"
     } else {
         "http"
     };
-    let address = SocketAddr::new(ip, config.listen.port());
     Ok(format!("{scheme}://{address}/readyz"))
+}
+
+/// Where this machine is one of those that hand on connections, the portal waits for their header.
+fn greeting(config: &Config) -> &'static [u8] {
+    let proxies = &config.trusted_proxies;
+    let is_trusted = own_address(config).is_ok_and(|address| {
+        proxies
+            .iter()
+            .any(|proxies| proxies.contains(&address.ip()))
+    });
+    if is_trusted && config.forwarded_header == ForwardHeader::ProxyProtocol {
+        FOR_ITSELF
+    } else {
+        NOTHING
+    }
 }
 
 fn readable(url: &str) -> Result<Uri, Refusal> {
@@ -110,12 +134,13 @@ fn own_fingerprint(tls: Option<TlsFiles>) -> Result<[u8; 32], Refusal> {
     Ok(fingerprint(&certificate))
 }
 
-async fn ask(uri: &Uri, pin: Option<[u8; 32]>) -> io::Result<StatusCode> {
+async fn ask(uri: &Uri, pin: Option<[u8; 32]>, greeting: &[u8]) -> io::Result<StatusCode> {
     let host = uri.host().unwrap_or_default();
     let port = uri
         .port_u16()
         .unwrap_or(if pin.is_some() { 443 } else { 80 });
-    let tcp = TcpStream::connect(format!("{host}:{port}")).await?;
+    let mut tcp = TcpStream::connect(format!("{host}:{port}")).await?;
+    tcp.write_all(greeting).await?;
     let Some(pin) = pin else {
         return converse(tcp, uri).await;
     };

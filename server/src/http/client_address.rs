@@ -13,7 +13,7 @@ use super::problem::Problem;
 /// The connection that a request came over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnInfo {
-    /// Who is at the other end: the client, or a proxy.
+    /// Who is at the other end: the client, or a proxy that hands on requests.
     pub peer: SocketAddr,
     /// Whether the portal itself ended the TLS.
     pub tls: bool,
@@ -26,8 +26,9 @@ pub struct ClientAddress(pub Result<IpAddr, NoClientAddress>);
 impl ClientAddress {
     /// Resolves the client of a request with these headers from this peer.
     pub fn resolve(resolver: &Resolver, peer: IpAddr, headers: &HeaderMap) -> Self {
-        let lines = headers.get_all(resolver.header().name());
-        Self(resolver.resolve(peer, lines.iter().map(HeaderValue::as_bytes)))
+        let header = resolver.header().of_requests();
+        let lines = header.into_iter().flat_map(|name| headers.get_all(name));
+        Self(resolver.resolve(peer, lines.map(HeaderValue::as_bytes)))
     }
 }
 

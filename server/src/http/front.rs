@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::IntoResponse;
 use futures_util::FutureExt;
-use gatehouse_core::client_address::Resolver;
+use gatehouse_core::client_address::{ForwardHeader, Resolver};
 use http::header::HeaderName;
 use http::{Method, Request, Response, Uri};
 use tokio::time::Instant;
@@ -43,6 +43,12 @@ impl Front {
     /// Tells whether `peer` is a proxy of ours, behind which many clients are.
     pub(super) fn trusts(&self, peer: IpAddr) -> bool {
         self.resolver.trusts(peer)
+    }
+
+    /// Tells whether what `peer` sends begins with whose connection it is.
+    pub(super) fn hands_on_connections(&self, peer: IpAddr) -> bool {
+        self.resolver.header() == ForwardHeader::ProxyProtocol
+            && self.resolver.trusts(peer.to_canonical())
     }
 
     /// Answers one request that came over `conn`.

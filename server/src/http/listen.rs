@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
+use gatehouse_core::client_address::names_one_host;
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -29,6 +30,7 @@ use super::client_address::ConnInfo;
 use super::descriptors;
 use super::front::Front;
 use super::pace::{OpenRequest, Pace, PacedStream, Patience};
+use super::proxy_protocol;
 use super::seats::{Seat, Seats};
 use super::upload_pace::{PacedBody, Slowest};
 use crate::refusal::Refusal;
@@ -249,12 +251,15 @@ impl Hall {
         }
     }
 
-    async fn receive(&self, tcp: TcpStream, peer: SocketAddr, watcher: Watcher) {
+    async fn receive(&self, mut tcp: TcpStream, peer: SocketAddr, watcher: Watcher) {
         // Small answers must not wait for the peer's acknowledgement (Nagle).
         if let Err(error) = tcp.set_nodelay(true) {
             tracing::debug!(%error, "the connection was gone at once");
             return;
         }
+        let Some(peer) = self.client_behind(&mut tcp, peer).await else {
+            return;
+        };
         let Some(acceptor) = &self.tls else {
             return self
                 .converse(tcp, ConnInfo { peer, tls: false }, watcher)
@@ -268,6 +273,23 @@ impl Hall {
             Ok(Err(error)) => tracing::info!(%peer, %error, "a TLS handshake failed"),
             Err(_elapsed) => tracing::info!(%peer, "a TLS handshake took too long"),
         }
+    }
+
+    /// Whose connection it is; `None` where a proxy that hands on connections does not say.
+    async fn client_behind(&self, tcp: &mut TcpStream, peer: SocketAddr) -> Option<SocketAddr> {
+        if !self.front.hands_on_connections(peer.ip()) {
+            return Some(peer);
+        }
+        match timeout(self.limits.handshake, proxy_protocol::read(tcp)).await {
+            Ok(Ok(None)) => return Some(peer),
+            Ok(Ok(Some(client))) if names_one_host(client.ip().to_canonical()) => {
+                return Some(client);
+            }
+            Ok(Ok(Some(client))) => tracing::warn!(%peer, %client, "a proxy names no host"),
+            Ok(Err(error)) => tracing::warn!(%peer, %error, "a proxy did not say for whom"),
+            Err(_elapsed) => tracing::info!(%peer, "a proxy took too long to say for whom"),
+        }
+        None
     }
 
     async fn converse<S>(&self, stream: S, conn: ConnInfo, watcher: Watcher)

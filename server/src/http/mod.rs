@@ -14,6 +14,7 @@ pub mod json;
 pub mod listen;
 mod pace;
 pub mod problem;
+pub(crate) mod proxy_protocol;
 pub mod request_id;
 mod seats;
 pub mod shutdown;

@@ -5,6 +5,7 @@
 mod client;
 mod cluster;
 mod front;
+mod handed_on;
 
 use std::{
     net::Ipv4Addr,
