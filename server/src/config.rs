@@ -228,20 +228,6 @@ impl Config {
         )))
     }
 
-    fn refuse_sendfile_for_nobody(&self) -> Result<(), Refusal> {
-        if self.sendfile.is_some() && self.forwarded_header == ForwardHeader::ProxyProtocol {
-            return Err(Refusal::new(
-                "sendfile is for proxies that hand on requests, and with forwarded_header = \"proxy-protocol\" they hand on connections. Remove one of the two.",
-            ));
-        }
-        if self.sendfile.is_some() && self.trusted_proxies.is_empty() {
-            return Err(Refusal::new(
-                "sendfile is set without trusted_proxies, so no proxy would ever be told. Name your proxies there.",
-            ));
-        }
-        Ok(())
-    }
-
     fn refuse_a_cosigner_in_the_clear(&self) -> Result<(), Refusal> {
         match &self.cosigner {
             CoSignerAt::Service(service) if service.is_open_to_ears() && !self.insecure_http => {

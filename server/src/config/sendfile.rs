@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::{layers::Layers, values};
+use gatehouse_core::client_address::ForwardHeader;
+
+use super::{Config, layers::Layers, values};
 use crate::refusal::Refusal;
 
 /// How a trusted proxy is told to send an image itself.
@@ -44,4 +46,20 @@ pub(super) fn read(layers: &Layers, blob_dir: &Path) -> Result<Option<Sendfile>,
         SendfileHeader::XSendfile => folder().display().to_string(),
     });
     Ok(Some(Sendfile { header, root }))
+}
+
+impl Config {
+    pub(super) fn refuse_sendfile_for_nobody(&self) -> Result<(), Refusal> {
+        if self.sendfile.is_some() && self.forwarded_header == ForwardHeader::ProxyProtocol {
+            return Err(Refusal::new(
+                "sendfile is for proxies that hand on requests, and with forwarded_header = \"proxy-protocol\" they hand on connections. Remove one of the two.",
+            ));
+        }
+        if self.sendfile.is_some() && self.trusted_proxies.is_empty() {
+            return Err(Refusal::new(
+                "sendfile is set without trusted_proxies, so no proxy would ever be told. Name your proxies there.",
+            ));
+        }
+        Ok(())
+    }
 }

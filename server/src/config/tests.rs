@@ -437,6 +437,10 @@ fn a_proxy_that_sends_files_itself_is_named_and_trusted() {
     }
     let alone = load(&["--sendfile", "x-sendfile"], &[], "").expect_err("refuses");
     assert!(alone.contains("trusted_proxies"), "{alone}");
+    let by_connection = "trusted_proxies = ['10.0.0.5']\nforwarded_header = 'proxy-protocol'";
+    assert!(load_toml(by_connection).is_ok());
+    let both = refusal(&format!("{by_connection}\nsendfile = 'x-sendfile'"));
+    assert!(both.contains("hand on connections"), "{both}");
 }
 
 #[test]
