@@ -124,6 +124,7 @@ pub fn end_reason(reason: &str, lang: Lang) -> &'static str {
         "replaced" => texts.end_replaced,
         "wake_failed" => texts.end_wake_failed,
         "not_awake" => texts.end_not_awake,
+        "portal_stopped" => texts.end_portal_stopped,
         _ => messages.common.unknown,
     }
 }

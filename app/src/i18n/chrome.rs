@@ -126,6 +126,7 @@ texts! {
         end_router_refused: "The router refused it" | "El router la rechazó",
         end_wake_failed: "It could not be told to wake" | "No se le pudo mandar despertar",
         end_not_awake: "It did not wake in time" | "No despertó a tiempo",
+        end_portal_stopped: "The portal was stopped meanwhile" | "El portal se detuvo entretanto",
         end_replaced: "Replaced by a newer one" | "Sustituida por otra más nueva",
     }
 }

@@ -113,6 +113,7 @@ texts! {
         leading_in: "It is open. You are being led to it." | "Está abierto. Te estamos llevando a él.",
         look_again: "Look again now" | "Volver a mirar ahora",
         failed_wake: "The host could not be told to wake, so nothing was opened. Try again in a minute; if it goes on, tell an admin." | "No se pudo mandar despertar al equipo, así que no se abrió nada. Inténtalo en un minuto; si sigue así, avisa a un administrador.",
+        failed_portal_stopped: "The portal was stopped before the service was open, so nothing was opened. Try again." | "El portal se detuvo antes de que el servicio estuviera abierto, así que no se abrió nada. Inténtalo otra vez.",
         failed_not_awake: "The host was told to wake, but its service did not answer within a minute, so nothing was opened. Try again." | "Se mandó despertar al equipo, pero su servicio no respondió en un minuto, así que no se abrió nada. Inténtalo otra vez.",
         closing_text: "The session is over for new connections as soon as the router confirms. The portal goes on asking it; at the session's end it shuts by itself." | "La sesión se corta en cuanto el router lo confirme. El portal se lo sigue pidiendo; al llegar su fin se cierra sola.",
         failed_unreachable: "The router did not answer, so nothing was opened. It may be off or cut from the network. Try again in a minute; if it goes on, tell an admin." | "El router no respondió, así que no se abrió nada. Puede estar apagado o sin red. Inténtalo en un minuto; si sigue así, avisa a un administrador.",

@@ -113,6 +113,7 @@ fn Standing(session: AccessSession) -> impl IntoView {
                 Some(EndReason::RouterRefused) => texts.failed_refused,
                 Some(EndReason::WakeFailed) => texts.failed_wake,
                 Some(EndReason::NotAwake) => texts.failed_not_awake,
+                Some(EndReason::PortalStopped) => texts.failed_portal_stopped,
                 _ => texts.failed_unreachable,
             };
             view! { <Banner tone=Tone::Bad title=page.messages().states.failed>{text}</Banner> }.into_any()

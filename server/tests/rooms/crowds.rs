@@ -209,7 +209,7 @@ async fn what_the_clock_can_end_is_not_kept_out_by_a_crowd_on_its_own_dead_route
     house.pass_ms(MINUTE_MS);
     house.keep().await;
     let left_behind = house
-        .count(house.service_id, Closing, EndReason::RouterUnreachable)
+        .count(house.service_id, Closing, EndReason::PortalStopped)
         .await;
     assert_eq!(left_behind, 1, "no longer pending");
     house.pass_ms(60 * MINUTE_MS);
@@ -223,7 +223,7 @@ async fn what_the_clock_can_end_is_not_kept_out_by_a_crowd_on_its_own_dead_route
     );
     assert_eq!(
         house
-            .count(house.service_id, Failed, EndReason::RouterUnreachable)
+            .count(house.service_id, Failed, EndReason::PortalStopped)
             .await,
         1
     );

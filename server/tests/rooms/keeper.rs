@@ -200,7 +200,7 @@ async fn a_portal_that_died_while_opening_leaves_no_rule_without_a_row() {
     house.keep().await;
     assert_eq!(
         house.state(&left).await,
-        (Failed, Some("router_unreachable".to_owned()))
+        (Failed, Some("portal_stopped".to_owned()))
     );
     assert_eq!(house.router.rules(), []);
 }

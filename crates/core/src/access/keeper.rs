@@ -93,13 +93,12 @@ impl Access {
         mut session: AccessSessionRecord,
         answers: &AtomicBool,
     ) -> Result<()> {
-        let (state, reason) = match session.step {
-            Some(WakeStep::Waking) => (SessionState::Failed, EndReason::WakeFailed),
-            Some(WakeStep::Waiting) => (SessionState::Failed, EndReason::NotAwake),
-            Some(WakeStep::Opening) | None => (SessionState::Closing, EndReason::RouterUnreachable),
+        let state = match session.step {
+            Some(WakeStep::Waking | WakeStep::Waiting) => SessionState::Failed,
+            Some(WakeStep::Opening) | None => SessionState::Closing,
         };
         session.state = state;
-        session.end_reason = Some(reason);
+        session.end_reason = Some(EndReason::PortalStopped);
         session.finished_at_ms = (state == SessionState::Failed).then(|| self.ports.now_ms());
         let ended = self
             .ports
@@ -153,7 +152,11 @@ impl Access {
         let never_opened = session.opened_at_ms.is_none()
             && matches!(
                 session.end_reason,
-                Some(EndReason::RouterUnreachable | EndReason::RouterRefused)
+                Some(
+                    EndReason::RouterUnreachable
+                        | EndReason::RouterRefused
+                        | EndReason::PortalStopped
+                )
             );
         session.state = if never_opened {
             SessionState::Failed

@@ -1,9 +1,12 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use gatehouse_core::ports::{
     Store, StoreError,
     firmware::{DeviceRecord, TokenFilter},
-    fleet::Progress,
+    fleet::{FleetChange, Progress},
 };
 use gatehouse_types::{
     Timestamp,
@@ -109,6 +112,13 @@ pub(crate) async fn devices_are_listed_page_by_page(store: Arc<dyn Store>) {
     );
 }
 
+fn changed_device(change: &FleetChange) -> Uuid {
+    match change {
+        FleetChange::Device(device) => device.device_id,
+        FleetChange::Removed { device_id, .. } => *device_id,
+    }
+}
+
 pub(crate) async fn sightings_tell_version_and_time(store: Arc<dyn Store>) {
     let project_id = some_project(&store).await;
     let records: Vec<_> = (0..3).map(|_| device(project_id)).collect();
@@ -129,6 +139,11 @@ pub(crate) async fn sightings_tell_version_and_time(store: Arc<dyn Store>) {
         seen(first, Some("1.0.0"), NOW_MS + 1),
     ];
     store.save_progress(&sightings).await.unwrap();
+    // Other instances would offer an older release to whoever came to a newer one on its own.
+    let told = store.fleet_seq().await.unwrap();
+    let (_, news) = store.fleet_changes(fleet_seq, 10).await.unwrap();
+    let news: BTreeSet<Uuid> = news.iter().map(changed_device).collect();
+    assert_eq!(news, BTreeSet::from([first.device_id, second.device_id]));
     let late = [
         seen(second, Some("0.9.0"), NOW_MS - 1),
         seen(first, Some("0.8.0"), NOW_MS + 1),
@@ -150,7 +165,8 @@ pub(crate) async fn sightings_tell_version_and_time(store: Arc<dyn Store>) {
     }
     let silent = store.device(project_id, records[2].device_id).await;
     assert_eq!(silent.unwrap().unwrap().last_seen_at_ms, None);
-    assert_eq!(store.fleet_seq().await.unwrap(), fleet_seq);
+    let (_, late) = store.fleet_changes(told, 10).await.unwrap();
+    assert_eq!(late, [], "late words and sightings are no news");
     let versions = store.versions_in_field(project_id).await.unwrap();
     assert_eq!(versions, [(None, 1), (Some("1.0.0".into()), 2)]);
     let newest_ms = NOW_MS + 3;

@@ -72,10 +72,12 @@ pub enum EndReason {
     WakeFailed,
     /// Its host was told to wake, and the port did not answer in time.
     NotAwake,
+    /// The portal that was opening it was stopped or died before it was done.
+    PortalStopped,
 }
 
 impl EndReason {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Expired,
         Self::Revoked,
         Self::RevokedByAdmin,
@@ -86,6 +88,7 @@ impl EndReason {
         Self::Replaced,
         Self::WakeFailed,
         Self::NotAwake,
+        Self::PortalStopped,
     ];
 
     /// The word in JSON and in the database.
@@ -101,6 +104,7 @@ impl EndReason {
             Self::Replaced => "replaced",
             Self::WakeFailed => "wake_failed",
             Self::NotAwake => "not_awake",
+            Self::PortalStopped => "portal_stopped",
         }
     }
 

@@ -121,7 +121,7 @@ impl Cluster {
         let blobs = self.blobs();
         let folders = entries(&blobs).into_iter();
         let mut files = folders
-            .filter(|folder| folder.file_name().is_some_and(|name| name != "tmp"))
+            .filter(|folder| folder.is_dir() && !folder.ends_with("tmp"))
             .flat_map(|folder| entries(&folder));
         let file = files.next().expect("an image");
         let place = file.strip_prefix(&blobs).expect("below it");
