@@ -179,7 +179,7 @@ impl Firmware {
                     ActionState::Cancelling => ActionState::Cancelled,
                     _ => ActionState::Failed,
                 };
-                still && hearing.stop(state, "It said nothing until its deadline.")
+                still && hearing.stop(state, "By its deadline it had not said that it runs it.")
             });
             if heard.as_ref().is_none_or(|(stopped, _)| !*stopped) {
                 // What lies in memory is not what is written down: the next round sees it alike.
