@@ -27,8 +27,8 @@ export default defineConfig({
   outputDir: 'test-results',
   fullyParallel: true,
   workers: 2,
-  // For a browser that ends by itself, and for nothing else: `cargo xtask test` counts a story that
-  // failed in any other way as failed, however its second try went.
+  // For a browser that ends by itself, and a machine that stumbles: `cargo xtask test` tells of each
+  // story that passed only at its second try, and fails where there are more than two.
   retries: 1,
   forbidOnly: true,
   timeout: 60_000,

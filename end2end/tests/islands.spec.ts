@@ -1,3 +1,5 @@
+import type { Route } from '@playwright/test';
+
 import { confirm, section, signIn } from '../support/steps';
 import { expect, test } from '../support/story';
 
@@ -110,6 +112,25 @@ test('a guest sees without a reload that the session was closed', async ({ page,
   await portal.call('DELETE', `/api/v1/invitations/${id}`, undefined, token);
   await guest.clock.fastForward('00:16');
   await expect(guest.getByText('It is closed. Nobody gets in through it any more.')).toBeVisible();
+});
+
+test('who signs out while the page looks for news is told so all the same', async ({ page, portal }) => {
+  let look: Route | undefined;
+  await page.route((url) => url.pathname === '/', async (route) => {
+    if (look || route.request().resourceType() !== 'xhr') return route.fallback();
+    look = route;
+  });
+  await signIn(page, await portal.newOwner());
+  await expect.poll(() => look !== undefined).toBe(true);
+  // The look is answered as to somebody who is signed out, before the page that says so is there.
+  await page.route('**/logout', async (route) => {
+    const taken = page.waitForEvent('requestfinished', (request) => request.resourceType() === 'xhr');
+    await look!.fulfill({ contentType: 'text/html', body: '<!doctype html><html lang="en"><title>Sign in</title></html>' });
+    await taken;
+    await route.continue();
+  });
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await expect(page.getByText('You are signed out.')).toBeVisible();
 });
 
 test('the sign-in page asks for no script and no wasm', async ({ page }) => {

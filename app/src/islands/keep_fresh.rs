@@ -29,6 +29,8 @@ const POLL: Duration = Duration::from_secs(15);
 const PATIENCE_MS: u32 = 10_000;
 /// So long a click may last that takes the focus from a field of a part that has to wait.
 const CLICK_LASTS: Duration = Duration::from_secs(1);
+/// So long a navigation may take before the page is taken to have stayed, as after a download.
+const NAVIGATION_LASTS: Duration = Duration::from_secs(10);
 const CLOSED: u16 = 2;
 const EVENTS: [&str; 3] = ["session", "services", "missed"];
 
@@ -59,6 +61,7 @@ fn keep_fresh(root: Element) {
         }
     });
     document().set_onvisibilitychange(Some(&on_visibility));
+    page.notice_navigation();
 }
 
 #[derive(Clone)]
@@ -87,6 +90,8 @@ struct Now {
     is_behind: bool,
     /// The browser is on its way elsewhere: another look would only start that anew.
     is_leaving: bool,
+    /// The reader has just followed a link or sent a form, which may come to nothing.
+    may_leave: bool,
 }
 
 impl Page {
@@ -204,9 +209,26 @@ impl Page {
         }
     }
 
+    /// Whoever signs out is on the way to a page that says so, which a reload would take away.
+    fn notice_navigation(&self) {
+        let page = self.clone();
+        let on_navigation = listener(move |_: Event| {
+            page.now.borrow_mut().may_leave = true;
+            let page = page.clone();
+            set_timeout(
+                move || page.now.borrow_mut().may_leave = false,
+                NAVIGATION_LASTS,
+            );
+        });
+        let _added = window().add_event_listener_with_callback("beforeunload", &on_navigation);
+    }
+
     fn exchange(&self, fresh: &Document) {
         let is_other_page = !matches!(fresh.query_selector("[data-live]"), Ok(Some(_)));
         if is_other_page {
+            if self.now.borrow().may_leave {
+                return;
+            }
             // Signed out meanwhile, most likely: the browser shows what there is now.
             let _leaving = window().location().reload();
             return;
