@@ -176,7 +176,9 @@ impl Sessions {
     /// As [`Sessions::del`].
     pub fn flush(&mut self) -> Result<u32, Denied> {
         let now_ms = self.drop_ended();
-        self.count_now();
+        if !self.unsure {
+            self.count_now();
+        }
         let ended = self.table.clear();
         for (session_id, session) in &ended {
             let possible_end_ms = session.ends_at_ms.max(now_ms + LATEST_REQUEST_MS);
@@ -210,9 +212,8 @@ impl Sessions {
         }
     }
 
-    /// Does what has to be done every second: tells ended sessions in the log, tries again what the
-    /// firewall did not take, compares it with the table every 30 s, and counts a last time what is
-    /// about to end.
+    /// Does what is due every second: tells ended sessions in the log, tries again what the firewall
+    /// did not take, compares it with the table every 30 s, and counts what is about to end.
     pub fn keep(&mut self) {
         let now_ms = self.drop_ended();
         let due = now_ms.saturating_sub(self.compared_at_ms) >= COMPARE_EVERY_MS;
@@ -220,8 +221,7 @@ impl Sessions {
             // The log has the reason, once.
             let _ = self.enforce();
         }
-        let ending_ms = now_ms + ENDING_MS;
-        let is_ending = |(_, session): (Uuid, Session)| session.ends_at_ms <= ending_ms;
+        let is_ending = |(_, open): (Uuid, Session)| open.ends_at_ms <= now_ms + ENDING_MS;
         if !self.unsure && self.table.sessions().any(is_ending) {
             self.count_now();
         }
